@@ -1,0 +1,1 @@
+//! What the tests with namespaces, containers and packets share.
