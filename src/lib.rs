@@ -1,1 +1,2 @@
 //! Containers on Open vSwitch.
+pub mod model;
