@@ -1,2 +1,3 @@
 //! Containers on Open vSwitch.
+pub mod intent;
 pub mod model;

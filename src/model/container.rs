@@ -143,6 +143,8 @@ pub struct Sandbox {
     pub owner: Owner,
     /// The file of the network namespace.
     pub netns: PathBuf,
+    /// The inode number of that namespace, which tells it from a later one on the same file.
+    pub inode: u64,
     /// The first process of a Docker container or the process of `pid:N`; none for `netns:`.
     pub pid: Option<u32>,
 }

@@ -1,0 +1,117 @@
+//! What a network of a bridge contributes: where that goes which is for many.
+
+use flowport_openflow::{Action, Bucket, GroupId, GroupType, MacAddr, Match, PortNo};
+
+use crate::model::{SHARED_COOKIE, Vlan};
+
+use super::bridge::{Uplink, UplinkKind};
+use super::endpoint::push_tag;
+use super::flow::Does;
+use super::{FLOOD, FROM_UPLINK, Flow, METADATA_MASK, UndeclaredFlow};
+
+/// The groups with these bits set are ours.
+const OWN_GROUPS: u32 = 0xf << 28;
+/// Where the number of a part of a network's group begins.
+const PART_SHIFT: u32 = 24;
+/// How many members one group holds: with 32 bytes a bucket, well within a message of 64 KiB.
+const MEMBERS_OF_A_GROUP: usize = 1000;
+/// The most parts that a network's group can have.
+const MOST_PARTS: usize = 14;
+
+/// Whether a group is ours by its number; the others are never touched.
+pub fn owns_group(group: GroupId) -> bool {
+    group.0 & OWN_GROUPS == OWN_GROUPS && group.0 <= GroupId::MAX.0
+}
+
+/// A group of type ALL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its number.
+    pub id: GroupId,
+    /// Where it sends a copy each.
+    pub buckets: Vec<Bucket>,
+}
+
+impl Group {
+    /// The type of every group of ours.
+    pub const TYPE: GroupType = GroupType::ALL;
+
+    fn new(vlan: Vlan, part: usize, actions: impl Iterator<Item = Action>) -> Self {
+        let part = u32::try_from(part).unwrap_or(0) << PART_SHIFT;
+        let id = GroupId(OWN_GROUPS | part | u32::from(vlan.id()));
+        Self { id, buckets: actions.map(|action| Bucket::all([action])).collect() }
+    }
+}
+
+/// A network of a bridge.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// Its VLAN.
+    pub vlan: Vlan,
+    /// The ports of this host that belong to it, in ascending order.
+    pub members: Vec<PortNo>,
+}
+
+/// The flow entries and groups of a network; all entries carry the shared cookie.
+pub fn network_flows(network: &Network, uplinks: &[Uplink]) -> Result<(Vec<Flow>, Vec<Group>), UndeclaredFlow> {
+    let Network { vlan, members } = network;
+    let groups = groups(*vlan, members);
+    let local: Vec<Action> = groups.first().map(|root| Action::group(root.id)).into_iter().collect();
+    let remote = outputs(*vlan, uplinks);
+    let bits = u64::from(vlan.id());
+    let from_here = || Match::builder().metadata((bits, METADATA_MASK));
+    let from_elsewhere = Match::builder().metadata((bits | FROM_UPLINK, METADATA_MASK));
+    let many = (MacAddr::MULTICAST_BIT, MacAddr::MULTICAST_BIT);
+
+    let mut flows = Vec::new();
+    let mut add = |priority, matches, actions: Vec<Action>| {
+        if !actions.is_empty() {
+            flows.push(Flow::new(&FLOOD, priority, SHARED_COOKIE, matches, Does::apply(actions))?);
+        }
+        Ok(())
+    };
+    add(100, from_here().eth_dst(many), [local.clone(), remote.clone()].concat())?;
+    add(100, from_elsewhere.eth_dst(many), local)?;
+    // One that is not known here may be behind an uplink, never behind a port of this host: those are all known.
+    add(50, from_here(), remote)?;
+    Ok((flows, groups))
+}
+
+/// Copies for other hosts: without tag first, because a tag once pushed stays.
+fn outputs(vlan: Vlan, uplinks: &[Uplink]) -> Vec<Action> {
+    let carries = |kind: UplinkKind| {
+        uplinks.iter().filter(move |uplink| uplink.kind == kind).map(|uplink| Action::output(uplink.port))
+    };
+    let mut actions: Vec<Action> = carries(UplinkKind::Access(vlan)).collect();
+    let keyed: Vec<Action> = carries(UplinkKind::Keyed).collect();
+    if !keyed.is_empty() {
+        actions.push(Action::set_field(flowport_openflow::OxmField::TunnelId(u64::from(vlan.id()).into())));
+        actions.extend(keyed);
+    }
+    let trunks: Vec<Action> = carries(UplinkKind::Trunk).collect();
+    if !trunks.is_empty() && vlan != Vlan::UNTAGGED {
+        actions.extend(push_tag(vlan.id()));
+    }
+    actions.extend(trunks);
+    actions
+}
+
+/// One group, or one of groups when the members are too many for a message. The parts come first, because a group
+/// must be there before another names it; the root is the first of the list all the same.
+fn groups(vlan: Vlan, members: &[PortNo]) -> Vec<Group> {
+    let output = |port: &PortNo| Action::output(*port);
+    if members.is_empty() {
+        return Vec::new();
+    }
+    if members.len() <= MEMBERS_OF_A_GROUP {
+        return vec![Group::new(vlan, 0, members.iter().map(output))];
+    }
+    let parts: Vec<Group> = members
+        .chunks(MEMBERS_OF_A_GROUP)
+        .take(MOST_PARTS)
+        .enumerate()
+        .map(|(nth, members)| Group::new(vlan, nth + 1, members.iter().map(output)))
+        .collect();
+    let root = Group::new(vlan, 0, parts.iter().map(|part| Action::group(part.id)));
+    [vec![root], parts].concat()
+}
