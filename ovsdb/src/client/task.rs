@@ -123,9 +123,9 @@ impl Task {
                     return Ok(());
                 }
                 if steal {
-                    session.steal(&name)?
+                    session.steal(&name)?;
                 } else {
-                    session.lock(&name)?
+                    session.lock(&name)?;
                 }
                 self.locks.insert(name, state);
             }

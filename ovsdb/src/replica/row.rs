@@ -20,7 +20,7 @@ struct Inner {
 /// Usually a table is read as one type only; each other one is another link.
 struct Typed {
     row: Box<dyn Any + Send + Sync>,
-    next: OnceLock<Box<Typed>>,
+    next: OnceLock<Box<Self>>,
 }
 
 impl Row {

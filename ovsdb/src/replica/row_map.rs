@@ -37,7 +37,7 @@ impl RowMap {
     /// Fills an empty map with rows in any order, no UUID twice.
     pub(super) fn load(&mut self, rows: impl IntoIterator<Item = (Uuid, Row)>) {
         let mut rows: Vec<(Uuid, Row)> = rows.into_iter().collect();
-        rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        rows.sort_unstable_by_key(|row| row.0);
         self.len = rows.len();
         // Half full, so that the next inserts do not split every leaf.
         self.leaves = rows.chunks(LEAF / 2).map(|chunk| Arc::new(chunk.to_vec())).collect();

@@ -122,8 +122,8 @@ impl<T> Column<T, i64> {
         self.condition(Function::Gt, value.into())
     }
 
-    /// Add `value` to the column.
-    pub fn add(self, value: i64) -> Change<T> {
+    /// Add `value`, which may be negative, to the column.
+    pub fn increment(self, value: i64) -> Change<T> {
         self.change(Mutator::Add, value.into())
     }
 }

@@ -74,7 +74,7 @@ macro_rules! table {
 }
 
 /// Declares an atom type for a string column with an enumeration. A string outside of it (a newer schema)
-/// is kept as `Other`.
+/// is kept as `Unknown`.
 #[macro_export]
 macro_rules! enumeration {
     (
@@ -86,7 +86,7 @@ macro_rules! enumeration {
         pub enum $name {
             $( #[doc = concat!("`", $text, "`")] $variant, )*
             /// A string that this version does not know.
-            Other(::std::boxed::Box<str>),
+            Unknown(::std::boxed::Box<str>),
         }
 
         impl $name {
@@ -94,14 +94,14 @@ macro_rules! enumeration {
             pub fn as_str(&self) -> &str {
                 match self {
                     $( Self::$variant => $text, )*
-                    Self::Other(text) => text,
+                    Self::Unknown(text) => text,
                 }
             }
         }
 
         impl ::std::default::Default for $name {
             fn default() -> Self {
-                Self::Other(::std::boxed::Box::default())
+                Self::Unknown(::std::boxed::Box::default())
             }
         }
 
@@ -109,7 +109,7 @@ macro_rules! enumeration {
             fn from(text: &str) -> Self {
                 match text {
                     $( $text => Self::$variant, )*
-                    _ => Self::Other(text.into()),
+                    _ => Self::Unknown(text.into()),
                 }
             }
         }
