@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flowport_ovsdb::{Client, ConnectOptions, Monitor, Transaction};
-use flowport_ovsdb_schema::local::Attachment as Row;
+use flowport_ovsdb_schema::flowport_local::Attachment as Row;
 
 use crate::model::{Attachment, EndpointId, Owner, Vlan};
 use crate::ovsdb::TransactionFailed;
@@ -30,8 +30,8 @@ impl Records {
     ///
     /// The server does not answer in time.
     pub async fn connect(server: &Server, timeout: Duration) -> Result<Self, Refused> {
-        let options = ConnectOptions { timeout, ..ConnectOptions::default() };
-        Client::connect(&server.remote(), Monitor::of::<Row>(), options).await.map(|client| Self { client }).map_err(
+        let options = ConnectOptions { connect_timeout: timeout, ..ConnectOptions::default() };
+        Client::connect(&server.remotes(), Monitor::of::<Row>(), options).await.map(|client| Self { client }).map_err(
             |error| Refused::other(format!("cannot read the records in {}: {error}", server.file().display())),
         )
     }

@@ -21,6 +21,8 @@ flowport_ovsdb::table! {
         external_ids, EXTERNAL_IDS, "external_ids": BTreeMap<String, String>;
         /// `gateways`.
         gateways, GATEWAYS, "gateways": BTreeSet<String>;
+        /// `host_link`.
+        host_link, HOST_LINK, "host_link": String;
         /// `interface`.
         interface, INTERFACE, "interface": String;
         /// `mac`.
@@ -31,17 +33,5 @@ flowport_ovsdb::table! {
         routes, ROUTES, "routes": BTreeSet<String>;
         /// `vlan`: 0 to 4095.
         vlan, VLAN, "vlan": i64;
-    }
-}
-
-flowport_ovsdb::table! {
-    /// Table `Bridge`. Unique: `name`.
-    pub struct Bridge: "Flowport_Local", "Bridge" {
-        /// `external_ids`.
-        external_ids, EXTERNAL_IDS, "external_ids": BTreeMap<String, String>;
-        /// `managed`.
-        managed, MANAGED, "managed": bool;
-        /// `name`: set once, at insert.
-        name, NAME, "name": String;
     }
 }

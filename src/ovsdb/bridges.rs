@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use flowport_ovsdb::{Ref, Replica, Transaction, Uuid, Where};
-use flowport_ovsdb_schema::vswitch::{Bridge, Interface, OpenVSwitch, Port};
+use flowport_ovsdb_schema::open_vswitch::{Bridge, Interface, OpenVSwitch, Port};
 
 use crate::model::{BridgeSpec, LinkName, Tunnel};
 
@@ -38,7 +38,7 @@ impl Database {
         let mut ports = BTreeSet::from([insert_port(&mut transaction, spec.name.as_str(), "internal", [])]);
         ports.extend(spec.uplink.iter().map(|uplink| insert_port(&mut transaction, uplink.as_str(), "", [])));
         let (forwarder, fail_mode) =
-            if spec.managed { (marks::MANAGED, Some("secure".into())) } else { (marks::PLAIN, None) };
+            if spec.managed { (marks::MANAGED, Some(BridgeFailMode::from("secure"))) } else { (marks::PLAIN, None) };
         let bridge = transaction.insert(&Bridge {
             name: spec.name.to_string(),
             datapath_type: spec.datapath.to_string(),
@@ -67,7 +67,7 @@ impl Database {
     pub async fn adopt_bridge(&self, row: Uuid) -> Result<i64, TransactionFailed> {
         let mut transaction = self.transaction();
         let bridge = || Where::<Bridge>::row(row);
-        transaction.update(bridge(), [Bridge::FAIL_MODE.set(Some("secure".into()))]);
+        transaction.update(bridge(), [Bridge::FAIL_MODE.set(Some(BridgeFailMode::from("secure")))]);
         // An empty set of protocols stands for all that the switch knows.
         let speaks_some = self.client.replica().row::<Bridge>(row).is_some_and(|found| !found.protocols.is_empty());
         if speaks_some {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flowport_ovsdb::{Replica, Uuid};
-use flowport_ovsdb_schema::vswitch::{Bridge as BridgeRow, Interface, Port};
+use flowport_ovsdb_schema::open_vswitch::{Bridge as BridgeRow, Interface, Port};
 
 use crate::model::{EndpointId, LinkName, Mac, TunnelKind, Vlan};
 use crate::plan::{Bridge, BridgePort, PortKind, PortRow, TunnelPort};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use flowport_ovsdb::{Ref, Transaction, Where};
-use flowport_ovsdb_schema::vswitch::{Bridge, Interface, Port};
+use flowport_ovsdb_schema::open_vswitch::{Bridge, Interface, Port};
 
 use crate::model::Attachment;
 use crate::plan::RowEffect;

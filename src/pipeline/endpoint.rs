@@ -2,9 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use flowport_openflow::action::Subfield;
-use flowport_openflow::oxm::OxmHeader;
-use flowport_openflow::{Action, EthType, MacAddr, Match, OxmField, PortNo, VlanVid};
+use flowport_openflow::{Action, EthType, MacAddr, Match, OxmField, OxmHeader, PortNo, Subfield, VlanVid};
 
 use crate::model::Attachment;
 

@@ -1,19 +1,8 @@
 //! Flow entries, checked against the declaration of their table when they are built.
 
-use flowport_openflow::{Action, BuildMatchError, Cookie, Instruction, Match, MatchBuilder, TableId};
+use flowport_openflow::{Action, BuildMatchError, Cookie, FlowKey, Instruction, MatchBuilder, TableId};
 
 use super::Table;
-
-/// What makes two flow entries the same entry.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct FlowKey {
-    /// The table.
-    pub table: TableId,
-    /// The priority.
-    pub priority: u16,
-    /// What it matches.
-    pub matches: Match,
-}
 
 /// A flow entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +60,7 @@ impl Flow {
         if let Some(to) = does.goes_to.filter(|to| !table.goes_to.contains(&to.0)) {
             return Err(UndeclaredFlow::GoTo { table: table.name, to });
         }
-        let key = FlowKey { table: table.id, priority, matches };
+        let key = FlowKey { table_id: table.id, priority, matches };
         Ok(Self { key, cookie: Cookie(cookie), instructions: does.into_instructions() })
     }
 }

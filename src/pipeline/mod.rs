@@ -20,7 +20,7 @@ mod table;
 
 pub use bridge::{Member, Uplink, UplinkKind, bridge_flows};
 pub use endpoint::endpoint_flows;
-pub use flow::{Flow, FlowKey, UndeclaredFlow};
+pub use flow::{Flow, UndeclaredFlow};
 pub use network::{Group, Network, network_flows, owns_group};
 pub use table::{CLASSIFY, FLOOD, FORWARD, GUARD, RESPOND, RETURN, Table};
 

@@ -39,7 +39,7 @@ impl Group {
     fn new(vlan: Vlan, part: usize, actions: impl Iterator<Item = Action>) -> Self {
         let part = u32::try_from(part).unwrap_or(0) << PART_SHIFT;
         let id = GroupId(OWN_GROUPS | part | u32::from(vlan.id()));
-        Self { id, buckets: actions.map(|action| Bucket::all([action])).collect() }
+        Self { id, buckets: actions.map(|action| Bucket::new([action])).collect() }
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use flowport_openflow::{Bucket, Cookie, GroupId, Instruction, PortNo};
+use flowport_openflow::{Bucket, Cookie, FlowKey, GroupId, Instruction, PortNo};
 
 use crate::model::{EndpointId, LinkName, OWN_COOKIES, OWN_COOKIES_MASK, Vlan};
 use crate::pipeline::{
-    Flow, FlowKey, Group, Member, Network, UndeclaredFlow, Uplink, UplinkKind, bridge_flows, endpoint_flows,
+    Flow, Group, Member, Network, UndeclaredFlow, Uplink, UplinkKind, bridge_flows, endpoint_flows,
     network_flows,
 };
 

@@ -91,6 +91,13 @@ impl Handle {
         let _ = self.outbox.send(Event::Interrupted).await;
     }
 
+    /// Whose attachments are desired.
+    pub async fn owners(&self) -> BTreeSet<Owner> {
+        let (answer, answered) = oneshot::channel();
+        let _ = self.outbox.send(Event::Owners(answer)).await;
+        answered.await.unwrap_or_default()
+    }
+
     /// Tells that a container is no more, so that its attachments are nobody's.
     pub async fn removed(&self, owner: Owner) {
         let _ = self.outbox.send(Event::Removed(owner)).await;

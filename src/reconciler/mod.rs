@@ -23,7 +23,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::model::{EndpointId, LinkName, Owner, Sandbox};
 use crate::netlink::{Link as SeenLink, LinkEvent, Netlink};
@@ -73,6 +73,7 @@ pub(crate) enum Event {
     ProcessEnded(Owner, u32),
     Removed(Owner),
     Interrupted,
+    Owners(oneshot::Sender<BTreeSet<Owner>>),
     /// Nothing happened, but a round is due.
     Wake,
 }
@@ -223,6 +224,11 @@ impl Reconciler {
                 if self.observed.running.get(&owner).is_some_and(|sandbox| sandbox.pid == Some(pid)) {
                     self.end(&owner);
                 }
+            }
+            Event::Owners(answer) => {
+                let owners = self.desired.attachments.values().map(|attachment| attachment.owner.clone()).collect();
+                // Whoever asked and left needs no answer.
+                let _ = answer.send(owners);
             }
             Event::Interrupted => {
                 let all = self.waiting.iter().flat_map(|waiting| waiting.before.keys().copied()).collect();

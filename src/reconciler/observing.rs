@@ -45,11 +45,24 @@ impl Reconciler {
         }
     }
 
+    /// A container that has attachments started.
     pub(super) fn start_sandbox(&mut self, sandbox: Sandbox) {
-        tracing::info!(container = %sandbox.owner, "container started");
-        for (endpoint, attachment) in &self.desired.attachments {
-            if attachment.owner == sandbox.owner {
-                self.links.wake(endpoint);
+        let of_it = self.desired.attachments.iter().filter(|(_, attachment)| attachment.owner == sandbox.owner);
+        let endpoints: Vec<EndpointId> = of_it.map(|(endpoint, _)| *endpoint).collect();
+        if endpoints.is_empty() {
+            return;
+        }
+        let known = self.observed.running.get(&sandbox.owner);
+        if known.is_some_and(|known| known.inode == sandbox.inode && known.pid == sandbox.pid) {
+            return;
+        }
+        tracing::info!(container = %sandbox.owner, "container runs");
+        // A link into a namespace that it had before is not one into this.
+        let restarted = known.is_some_and(|known| known.inode != sandbox.inode);
+        for endpoint in endpoints {
+            self.links.wake(&endpoint);
+            if let Some(link) = self.observed.links.get_mut(&endpoint).filter(|_| restarted) {
+                link.leftover = true;
             }
         }
         self.run_sandbox(sandbox);

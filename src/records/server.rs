@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use flowport_ovsdb::Remote;
+use flowport_ovsdb::{Remote, Remotes};
 use tokio::process::{Child, Command};
 
 use crate::reconciler::Refused;
@@ -59,8 +59,8 @@ impl Server {
     }
 
     /// Where to connect to.
-    pub fn remote(&self) -> Remote {
-        Remote::Unix(self.socket.clone())
+    pub fn remotes(&self) -> Remotes {
+        Remotes::from(Remote::Unix(self.socket.clone()))
     }
 
     /// The database file.
@@ -89,7 +89,7 @@ async fn create(file: &Path) -> Result<(), Refused> {
     let schema = file.with_extension("ovsschema");
     let unfinished = file.with_extension("new");
     let _ = fs::remove_file(&unfinished);
-    fs::write(&schema, flowport_ovsdb_schema::local::SCHEMA).map_err(|error| cannot("write", &schema, &error))?;
+    fs::write(&schema, flowport_ovsdb_schema::FLOWPORT_LOCAL_SCHEMA).map_err(|error| cannot("write", &schema, &error))?;
     let made = Command::new("ovsdb-tool")
         .arg("create")
         .arg(&unfinished)
