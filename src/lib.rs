@@ -1,1 +1,5 @@
 //! Containers on Open vSwitch.
+
+pub mod docker;
+pub mod netlink;
+pub mod process;
