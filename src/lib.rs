@@ -1,1 +1,3 @@
 //! Containers on Open vSwitch.
+
+pub mod lab;
