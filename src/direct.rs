@@ -28,9 +28,8 @@ pub async fn carry_out(
     on_progress: impl Fn(Progress),
 ) -> Result<Outcome, Refused> {
     let database = Database::connect(db, timeout).await?;
-    database.lock(timeout).await?;
-    let netlink = Netlink::open().map_err(Refused::from)?;
-    let shells = Shells { database, netlink, rundir: crate::place::rundir(db), records: None };
+    let _lock = database.lock(timeout).await?;
+    let shells = Shells { database, netlink: Netlink::open(), rundir: crate::place::rundir(db), records: None };
     let (reconciler, handle) = Reconciler::start(shells.clone(), Scope::Only(Default::default()), Vec::new()).await?;
     let frontend = Frontend::new(shells, Docker::connect(), handle.clone());
     let (progress, mut news) = mpsc::channel(PROGRESS_DEPTH);

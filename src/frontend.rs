@@ -74,18 +74,8 @@ impl Frontend {
     }
 
     async fn attachments(&self, ports: Vec<AddPort>) -> Result<Vec<(Attachment, Sandbox)>, Refused> {
-        stream::iter(ports)
-            .map(|port| async move {
-                let bridge = port.bridge.clone().ok_or_else(|| {
-                    Refused::other(format!("{} of {} names no bridge: give one", port.interface, port.container))
-                })?;
-                let sandbox = look_up(&self.docker, &port.container).await?;
-                let attachment = port.into_attachment(bridge, sandbox.owner.clone())?;
-                Ok((attachment, sandbox))
-            })
-            .buffered(LOOKUPS_AT_ONCE)
-            .try_collect()
-            .await
+        let lookups = ports.into_iter().map(|port| attachment(self.docker.clone(), port));
+        stream::iter(lookups).buffered(LOOKUPS_AT_ONCE).try_collect().await
     }
 
     /// Containers that are gone cannot be looked up, but their ports can still be taken away by name.
@@ -95,24 +85,9 @@ impl Frontend {
         interface: Option<LinkName>,
         containers: Vec<ContainerRef>,
     ) -> Selected {
-        let containers = stream::iter(containers)
-            .map(|container| async move {
-                let owner = self.owner(&container).await;
-                (container, owner)
-            })
-            .buffered(LOOKUPS_AT_ONCE)
-            .collect()
-            .await;
+        let lookups = containers.into_iter().map(|container| with_owner(self.docker.clone(), container));
+        let containers = stream::iter(lookups).buffered(LOOKUPS_AT_ONCE).collect().await;
         Selected { bridge, interface, containers }
-    }
-
-    /// Whose container it is, if that can be told without its running.
-    async fn owner(&self, container: &ContainerRef) -> Option<Owner> {
-        match container {
-            ContainerRef::Docker(name) => Some(Owner::from(self.docker.container(name).await.ok()?.id.as_str())),
-            ContainerRef::Netns(path) => Some(Owner::netns(path)),
-            ContainerRef::Pid(_) => None,
-        }
     }
 
     /// Says at once what would otherwise take until the deadline to find out.
@@ -129,6 +104,25 @@ impl Frontend {
         }
         Ok(())
     }
+}
+
+async fn attachment(docker: Docker, port: AddPort) -> Result<(Attachment, Sandbox), Refused> {
+    let bridge = port
+        .bridge
+        .clone()
+        .ok_or_else(|| Refused::other(format!("{} of {} names no bridge: give one", port.interface, port.container)))?;
+    let sandbox = look_up(&docker, &port.container).await?;
+    Ok((port.into_attachment(bridge, sandbox.owner.clone())?, sandbox))
+}
+
+/// Whose container it is, if that can be told without its running.
+async fn with_owner(docker: Docker, container: ContainerRef) -> (ContainerRef, Option<Owner>) {
+    let owner = match &container {
+        ContainerRef::Docker(name) => docker.container(name).await.ok().map(|found| Owner::from(found.id.as_str())),
+        ContainerRef::Netns(path) => Some(Owner::netns(path)),
+        ContainerRef::Pid(_) => None,
+    };
+    (container, owner)
 }
 
 fn no_vswitchd(socket: &std::path::Path, error: &std::io::Error) -> Refused {

@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod daemon;
+pub mod demo;
 pub mod direct;
 pub mod docker;
 pub mod frontend;

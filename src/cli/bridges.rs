@@ -32,7 +32,8 @@ pub(super) fn add_br(global: &Global, args: &AddBrArgs) -> Result<(), Failure> {
         address: args.address.iter().map(|text| parse_address(text)).collect::<Result<_, _>>()?,
         uplink: args.uplink.as_deref().map(str::parse).transpose()?,
     };
-    submit(global, Intent::AddBr(asked)).map(drop)
+    submit(global, Intent::AddBr(asked))?;
+    Ok(())
 }
 
 #[derive(clap::Args)]
@@ -42,7 +43,8 @@ pub(super) struct DelBrArgs {
 }
 
 pub(super) fn del_br(global: &Global, args: &DelBrArgs) -> Result<(), Failure> {
-    submit(global, Intent::DelBr { bridge: args.bridge.parse()? }).map(drop)
+    submit(global, Intent::DelBr { bridge: args.bridge.parse()? })?;
+    Ok(())
 }
 
 #[derive(clap::Args)]
@@ -52,7 +54,8 @@ pub(super) struct AdoptArgs {
 }
 
 pub(super) fn adopt(global: &Global, args: &AdoptArgs) -> Result<(), Failure> {
-    submit(global, Intent::Adopt { bridge: args.bridge.parse()? }).map(drop)
+    submit(global, Intent::Adopt { bridge: args.bridge.parse()? })?;
+    Ok(())
 }
 
 #[derive(clap::Args)]
@@ -84,5 +87,6 @@ pub(super) fn add_tunnel(global: &Global, args: &AddTunnelArgs) -> Result<(), Fa
         key: args.key.as_deref().map(str::parse).transpose()?,
         psk: args.psk.clone(),
     };
-    submit(global, Intent::AddTunnel(asked)).map(drop)
+    submit(global, Intent::AddTunnel(asked))?;
+    Ok(())
 }

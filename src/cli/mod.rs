@@ -85,9 +85,6 @@ enum Command {
     Daemon(daemon::DaemonArgs),
     /// See it work: two hosts and three containers in a private lab on this machine
     Demo(demo::DemoArgs),
-    /// Run a command in a private lab: its own network, mounts and processes
-    #[command(hide = true)]
-    Lab(demo::LabArgs),
 }
 
 /// Why a command failed: the line for standard error.
@@ -112,9 +109,9 @@ pub fn run(args: Vec<OsString>) -> ExitCode {
     if called_as.is_some_and(|name| name == "ovs-docker") {
         return ovs_docker::run(&args[1..]);
     }
-    // A lab's first process hands its own words on untouched.
-    if let Some(code) = crate::lab::reentry(&args) {
-        return code;
+    // Hidden, and before anything starts a thread: the lab's words are another program's.
+    if args.get(1).is_some_and(|word| word == "lab") {
+        return crate::lab::main(&args[2..]);
     }
     let cli = Cli::parse_from(args);
     output::init_log(cli.global.verbose, matches!(cli.command, Command::Daemon(_)));
@@ -136,7 +133,6 @@ fn execute(global: &Global, command: Command) -> Result<ExitCode, Failure> {
         Command::Flows(args) => flows::flows(global, &args),
         Command::Daemon(args) => daemon::daemon(global, &args),
         Command::Demo(args) => return demo::demo(&args),
-        Command::Lab(args) => return demo::lab(&args),
     }
     .map(|()| ExitCode::SUCCESS)
 }

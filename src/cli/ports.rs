@@ -62,7 +62,8 @@ pub(super) fn parse_mtu(text: &str) -> Result<u32, BadWord> {
 }
 
 pub(super) fn add_port(global: &Global, args: AddPortArgs) -> Result<(), Failure> {
-    submit(global, Intent::AddPorts { ports: vec![args.into_words()?] }).map(drop)
+    submit(global, Intent::AddPorts { ports: vec![args.into_words()?] })?;
+    Ok(())
 }
 
 #[derive(clap::Args)]
@@ -88,7 +89,8 @@ pub(super) fn add_ports(global: &Global, args: AddPortsArgs) -> Result<(), Failu
     if ports.is_empty() {
         return Err(Failure(format!("{} has no line: give one JSON object a port", args.file)));
     }
-    submit(global, Intent::AddPorts { ports }).map(drop)
+    submit(global, Intent::AddPorts { ports })?;
+    Ok(())
 }
 
 /// Every line is a document of its own, so that the parser's "line 1" would mislead.
@@ -127,7 +129,8 @@ pub(super) fn del_port(global: &Global, args: &DelPortArgs) -> Result<(), Failur
         interface: args.interface.parse()?,
         container: args.container.parse()?,
     };
-    submit(global, intent).map(drop)
+    submit(global, intent)?;
+    Ok(())
 }
 
 #[derive(clap::Args)]
@@ -144,7 +147,8 @@ pub(super) struct DelPortsArgs {
 
 pub(super) fn del_ports(global: &Global, args: &DelPortsArgs) -> Result<(), Failure> {
     let containers = args.containers.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
-    submit(global, Intent::DelPorts { bridge: args.bridge.parse()?, containers }).map(drop)
+    submit(global, Intent::DelPorts { bridge: args.bridge.parse()?, containers })?;
+    Ok(())
 }
 
 #[derive(clap::Args)]
@@ -167,5 +171,6 @@ pub(super) fn set_vlan(global: &Global, args: &SetVlanArgs) -> Result<(), Failur
         container: args.container.parse()?,
         vlan: args.vlan.parse()?,
     };
-    submit(global, intent).map(drop)
+    submit(global, intent)?;
+    Ok(())
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 
-use crate::docker::{Docker, Event};
+use crate::docker::{Docker, DockerError, Event};
 use crate::frontend::sandbox_of;
 use crate::model::{Owner, Sandbox};
 use crate::ovsdb::Database;
@@ -38,7 +38,7 @@ pub(super) async fn running(docker: &Docker, database: &Database, records: &Reco
             }
             match docker.container(owner.as_str()).await {
                 Ok(container) => sandbox_of(&owner, container.pid.filter(|_| container.running)),
-                Err(error) if error.is_no_such_container() => None,
+                Err(DockerError::NoSuchContainer { .. }) => None,
                 Err(_) => Sandbox::presumed(&owner, &host_link),
             }
         })
@@ -63,7 +63,7 @@ pub(super) async fn watch(docker: Docker, reconciler: Handle) {
 }
 
 /// Follows Docker's events until it ends. What happened before the first event is asked for.
-async fn follow(docker: &Docker, reconciler: &Handle) -> Result<(), crate::docker::DockerError> {
+async fn follow(docker: &Docker, reconciler: &Handle) -> Result<(), DockerError> {
     let mut events = docker.events().await?;
     let known: BTreeSet<String> = docker.containers().await?.into_iter().map(|container| container.id).collect();
     for owner in reconciler.owners().await.into_iter().filter(Owner::is_docker) {

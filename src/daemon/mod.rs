@@ -54,8 +54,8 @@ pub async fn run(config: Config, ready: impl FnOnce()) -> Result<(), Refused> {
     let _lock = database.try_lock().await?;
     let records_server = RecordsServer::start(&config.state, &run_dir, begun + START_TIME).await?;
     let records = Records::connect(&records_server, START_TIME).await?;
-    let netlink = Netlink::open()?;
-    let link_news = netlink.subscribe()?;
+    let netlink = Netlink::open();
+    let link_news = netlink.subscribe().await?;
     let docker = Docker::connect();
 
     let running = containers::running(&docker, &database, &records).await;

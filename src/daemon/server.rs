@@ -5,10 +5,10 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 
 use crate::frontend::Frontend;
 use crate::reconciler::Refused;
@@ -49,16 +49,16 @@ pub(super) fn leave(socket: &Path) {
     let _ = fs::remove_file(socket);
 }
 
-/// Answers one question a connection, each in a task of its own.
+/// Answers one question a connection, many at the same time.
 pub(super) async fn serve(listener: UnixListener, frontend: Frontend) {
-    let mut connections = JoinSet::new();
+    let mut conversations = FuturesUnordered::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => drop(connections.spawn(converse(stream, frontend.clone()))),
+                Ok((stream, _)) => conversations.push(converse(stream, frontend.clone())),
                 Err(error) => tracing::warn!("cannot accept a connection: {error}"),
             },
-            Some(_) = connections.join_next() => {}
+            Some(()) = conversations.next() => {}
         }
     }
 }

@@ -20,15 +20,15 @@ impl Frontend {
                 "bridge {name} exists already: choose another name, or `flowport adopt {name}`"
             )));
         }
-        if self.shells.netlink.link(name.as_str()).await.map_err(Refused::from)?.is_some() {
+        if self.shells.netlink.link(name.as_str()).await?.is_some() {
             return Err(Refused::other(format!(
                 "{name} is a link of this host already: choose another name for the bridge"
             )));
         }
         if let Some(uplink) = &spec.uplink {
-            self.check_uplink(uplink, &spec).await?;
+            self.check_uplink(uplink).await?;
         }
-        let revision = database.add_bridge(&spec).await.map_err(Refused::from)?;
+        let revision = database.add_bridge(&spec).await?;
         let made = match self.bridge_taken_up(name, revision, deadline).await {
             Ok(()) => self.configure_local_port(&spec).await,
             Err(refused) => Err(refused),
@@ -56,7 +56,7 @@ impl Frontend {
                 "bridge {name} has {attached} container ports: detach them first with `flowport del-ports {name} --all`"
             )));
         }
-        let revision = database.del_bridge(name).await.map_err(Refused::from)?;
+        let revision = database.del_bridge(name).await?;
         match database.taken_up(None, revision, deadline).await {
             TakenUp::Yes | TakenUp::Failed(_) => Ok(Outcome::default()),
             TakenUp::Late => Err(late(name)),
@@ -69,7 +69,7 @@ impl Frontend {
         let bridge = rows.bridges.get(&name).ok_or_else(|| Refused::no_such_bridge(&name))?;
         if !bridge.managed {
             self.check_vswitchd([&name].into_iter())?;
-            let revision = database.adopt_bridge(bridge.row).await.map_err(Refused::from)?;
+            let revision = database.adopt_bridge(bridge.row).await?;
             // The flow entries go in only when the switch has dropped its own for the changed fail mode.
             if let TakenUp::Late = database.taken_up(None, revision, deadline).await {
                 return Err(late(&name));
@@ -103,7 +103,7 @@ impl Frontend {
             Remote::Flow => {}
         }
         self.check_vswitchd([&bridge].into_iter())?;
-        let revision = database.add_tunnel(row.row, &tunnel).await.map_err(Refused::from)?;
+        let revision = database.add_tunnel(row.row, &tunnel).await?;
         if let Err(refused) = self.port_taken_up(&tunnel.name, revision, deadline).await {
             let _ = database.del_port(row.row, tunnel.name.as_str()).await;
             return Err(refused);
@@ -111,9 +111,9 @@ impl Frontend {
         self.settle(bridge, deadline).await
     }
 
-    async fn check_uplink(&self, uplink: &LinkName, spec: &BridgeSpec) -> Result<(), Refused> {
+    async fn check_uplink(&self, uplink: &LinkName) -> Result<(), Refused> {
         let netlink = &self.shells.netlink;
-        if netlink.link(uplink.as_str()).await.map_err(Refused::from)?.is_none() {
+        if netlink.link(uplink.as_str()).await?.is_none() {
             return Err(Refused::other(format!("uplink {uplink} does not exist: `ip link` lists the links of this host")));
         }
         if self.shells.database.has_port(uplink.as_str()) {
@@ -121,13 +121,13 @@ impl Frontend {
                 "uplink {uplink} is a port of a bridge already: take it out first with `ovs-vsctl del-port {uplink}`"
             )));
         }
-        let addresses = netlink.addresses(uplink.as_str()).await.map_err(Refused::from)?;
-        let kept = |ip: IpAddr| spec.addresses.iter().any(|address| address.addr() == ip);
+        let addresses = netlink.addresses(uplink.as_str()).await?;
         let link_local = |ip: IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
-        match addresses.iter().find(|address| !kept(address.addr()) && !link_local(address.addr())) {
+        match addresses.iter().find(|address| !link_local(address.addr())) {
             None => Ok(()),
             Some(address) => Err(Refused::other(format!(
-                "uplink {uplink} carries {address}, which would be cut off: move it to the bridge with --address={address}"
+                "uplink {uplink} carries {address}, which would be cut off: \
+                 take it off with `ip address del {address} dev {uplink}` and give it to the bridge with --address"
             ))),
         }
     }
@@ -135,7 +135,7 @@ impl Frontend {
     /// A tunnel to this host itself would loop.
     async fn check_remote(&self, remote: IpAddr, tunnel: &Tunnel) -> Result<(), Refused> {
         let route = self.shells.netlink.route_to(remote).await.ok().flatten();
-        if route.is_some_and(|route| route.local) {
+        if route.is_some_and(|path| path.link.name == "lo") {
             return Err(Refused::other(format!(
                 "remote {remote} of tunnel {} is an address of this host: give the other host's",
                 tunnel.name
@@ -148,11 +148,9 @@ impl Frontend {
         let netlink = &self.shells.netlink;
         let name = spec.name.as_str();
         if let Some(uplink) = &spec.uplink {
-            netlink.move_addresses(uplink.as_str(), name, &spec.addresses).await.map_err(Refused::from)?;
-            netlink.set_up(uplink.as_str()).await.map_err(Refused::from)?;
-        } else if !spec.addresses.is_empty() {
-            netlink.add_addresses(name, &spec.addresses).await.map_err(Refused::from)?;
+            netlink.set_up(uplink.as_str()).await?;
         }
+        netlink.add_addresses(name, &spec.addresses).await?;
         netlink.set_up(name).await.map_err(Refused::from)
     }
 

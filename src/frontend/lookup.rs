@@ -1,16 +1,12 @@
 //! From a container's name to its network namespace.
 
-use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::docker::{Docker, DockerError};
+use crate::docker::Docker;
 use crate::model::{ContainerRef, Owner, Sandbox};
+use crate::netlink::{Netns, NetnsError};
 use crate::process;
 use crate::reconciler::Refused;
-
-const OWN_NETNS: &str = "/proc/self/ns/net";
 
 /// The sandbox of the container that the user means.
 ///
@@ -20,7 +16,7 @@ const OWN_NETNS: &str = "/proc/self/ns/net";
 pub async fn look_up(docker: &Docker, container: &ContainerRef) -> Result<Sandbox, Refused> {
     match container {
         ContainerRef::Docker(name) => {
-            let found = docker.container(name).await.map_err(refused)?;
+            let found = docker.container(name).await?;
             let pid = found.pid.filter(|_| found.running).ok_or_else(|| {
                 Refused::other(format!("container {name} is not running: start it with `docker start {name}`"))
             })?;
@@ -41,7 +37,7 @@ pub async fn look_up(docker: &Docker, container: &ContainerRef) -> Result<Sandbo
         }
         ContainerRef::Pid(pid) => {
             let name = container.to_string();
-            let start = process::start_time(*pid).map_err(|_| {
+            let start = process::start_time(*pid).ok().flatten().ok_or_else(|| {
                 Refused::other(format!("{name}: there is no process {pid}: `ps` lists those that run"))
             })?;
             let netns = PathBuf::from(format!("/proc/{pid}/ns/net"));
@@ -54,7 +50,7 @@ pub async fn look_up(docker: &Docker, container: &ContainerRef) -> Result<Sandbo
 pub fn sandbox_of(owner: &Owner, pid: Option<u32>) -> Option<Sandbox> {
     let (netns, pid) = match (owner.netns_path(), owner.as_process(), pid) {
         (Some(path), _, _) => (path.to_owned(), None),
-        (_, Some((pid, start)), _) if process::start_time(pid).is_ok_and(|now| now == start) => {
+        (_, Some((pid, start)), _) if process::start_time(pid).is_ok_and(|now| now == Some(start)) => {
             (format!("/proc/{pid}/ns/net").into(), Some(pid))
         }
         (None, None, Some(pid)) => (format!("/proc/{pid}/ns/net").into(), Some(pid)),
@@ -65,7 +61,7 @@ pub fn sandbox_of(owner: &Owner, pid: Option<u32>) -> Option<Sandbox> {
 
 /// Whether the sandbox's namespace is the one that it was.
 pub fn is_there(sandbox: &Sandbox) -> bool {
-    fs::metadata(&sandbox.netns).is_ok_and(|found| found.ino() == sandbox.inode)
+    Netns::new(&sandbox.netns).identity().is_ok_and(|found| found.inode() == sandbox.inode)
 }
 
 fn sandbox(
@@ -75,37 +71,21 @@ fn sandbox(
     name: &str,
     host_network: impl Fn() -> Refused,
 ) -> Result<Sandbox, Refused> {
-    let found = fs::metadata(&netns).map_err(|error| no_netns(name, &netns, &error))?;
-    let own = fs::metadata(OWN_NETNS).map_err(|error| no_netns(name, Path::new(OWN_NETNS), &error))?;
-    if found.dev() != own.dev() {
-        return Err(Refused::other(format!(
-            "{name}: {} is no network namespace: `ip netns add` makes one",
-            netns.display()
-        )));
-    }
-    if found.ino() == own.ino() {
+    let found = Netns::new(&netns);
+    let cannot = |error: NetnsError| {
+        let remedy = match &error {
+            NetnsError::Gone { .. } | NetnsError::NotANamespace { .. } => ": `ip netns` lists those that are there",
+            _ => "",
+        };
+        Refused::other(format!("{name}: {}{remedy}", Refused::because(&error)))
+    };
+    if found.is_own().map_err(cannot)? {
         return Err(host_network());
     }
-    Ok(Sandbox { owner, netns, inode: found.ino(), pid })
-}
-
-fn no_netns(name: &str, netns: &Path, error: &io::Error) -> Refused {
-    match error.kind() {
-        io::ErrorKind::NotFound => Refused::other(format!(
-            "{name}: there is no namespace {}: `ip netns` lists those that are there",
-            netns.display()
-        )),
-        io::ErrorKind::PermissionDenied => {
-            Refused::other(format!("{name}: permission denied on {}: run as root", netns.display()))
-        }
-        _ => Refused::other(format!("{name}: cannot use {}: {error}", netns.display())),
-    }
+    let inode = found.identity().map_err(cannot)?.inode();
+    Ok(Sandbox { owner, netns, inode, pid })
 }
 
 fn shares(name: &str) -> Refused {
     Refused::other(format!("{name} is this host's own network namespace: give a container's"))
-}
-
-fn refused(error: DockerError) -> Refused {
-    Refused::other(error.to_string())
 }

@@ -129,6 +129,14 @@ pub struct NetnsIdentity {
     inode: u64,
 }
 
+impl NetnsIdentity {
+    /// The inode number, which no other namespace of this boot has at the same time.
+    #[must_use]
+    pub fn inode(self) -> u64 {
+        self.inode
+    }
+}
+
 /// A namespace held open.
 #[derive(Debug)]
 pub(super) struct OpenNetns {

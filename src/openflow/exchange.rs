@@ -2,14 +2,14 @@
 
 use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use flowport_openflow::session::{Event, Session, SessionConfig, SessionError};
-use flowport_openflow::{
-    Body, BundleId, FlowStats, FlowStatsRequest, GroupDesc, MultipartReplyBody, MultipartRequestBody, Xid,
-};
+use flowport_openflow::{Body, EncodeError, FlowStats, FlowStatsRequest, MultipartReply, MultipartReplyBody, MultipartRequestBody};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
+
+use crate::place;
 
 /// How much is read at once: many messages of a long reply.
 const READ_SIZE: usize = 64 * 1024;
@@ -23,23 +23,26 @@ pub enum OpenFlowError {
     /// The peer broke the protocol, or speaks another version.
     #[error("{0}")]
     Session(#[from] SessionError),
-    /// The peer refused a question.
+    /// A question is longer than a message can be.
     #[error("{0}")]
+    Encode(#[from] EncodeError),
+    /// The peer refused a question.
+    #[error("the switch refused: {0}")]
     Refused(String),
     /// The peer closed the connection.
     #[error("the switch closed the connection")]
     Closed,
-    /// The peer did not answer in time.
-    #[error("the switch does not answer")]
-    Silent,
 }
 
 /// A session and its socket.
 #[derive(Debug)]
 pub(super) struct Exchange {
     stream: UnixStream,
-    session: Session,
+    pub(super) session: Session,
     input: Vec<u8>,
+    output: Vec<u8>,
+    /// How much of `output` has been written.
+    written: usize,
 }
 
 impl Exchange {
@@ -47,24 +50,79 @@ impl Exchange {
     pub(super) async fn open(socket: &Path) -> Result<Self, OpenFlowError> {
         let stream = UnixStream::connect(socket).await?;
         let session = Session::new(SessionConfig::default(), Instant::now());
-        Ok(Self { stream, session, input: vec![0; READ_SIZE] })
+        let mut exchange = Self { stream, session, input: vec![0; READ_SIZE], output: Vec::new(), written: 0 };
+        while !matches!(exchange.next().await?, Event::Ready { .. }) {}
+        Ok(exchange)
     }
 
     /// The next event; sends what there is to send, and probes the peer, meanwhile. May be cancelled.
     pub(super) async fn next(&mut self) -> Result<Event, OpenFlowError> {
         loop {
-            self.flush().await?;
             if let Some(event) = self.session.poll_event() {
                 return Ok(event);
             }
+            if self.written == self.output.len() {
+                self.output = self.session.poll_transmit().unwrap_or_default();
+                self.written = 0;
+            }
             let deadline = self.session.deadline();
+            let (mut reader, mut writer) = self.stream.split();
+            let unwritten = &self.output[self.written..];
             tokio::select! {
-                read = self.stream.read(&mut self.input) => match read? {
+                read = reader.read(&mut self.input) => match read? {
                     0 => return Err(OpenFlowError::Closed),
                     n => self.session.handle_input(Instant::now(), &self.input[..n])?,
                 },
-                () = at(deadline) => self.session.handle_timeout(Instant::now())?,
+                written = writer.write(unwritten), if !unwritten.is_empty() => self.written += written?,
+                () = crate::reconciler::at(deadline) => self.session.handle_timeout(Instant::now())?,
             }
         }
     }
+
+    /// Asks all questions at once and returns their answers in the same order.
+    pub(super) async fn ask(
+        &mut self,
+        questions: impl IntoIterator<Item = MultipartRequestBody>,
+    ) -> Result<Vec<MultipartReplyBody>, OpenFlowError> {
+        let mut asked = Vec::new();
+        for question in questions {
+            asked.push((self.session.request(Body::from(question), Instant::now())?, None));
+        }
+        while asked.iter().any(|(_, answer)| answer.is_none()) {
+            match self.next().await? {
+                Event::Reply { xid, body: Body::MultipartReply(MultipartReply { body, .. }) } => {
+                    if let Some((_, answer)) = asked.iter_mut().find(|(of, _)| *of == xid) {
+                        *answer = Some(body);
+                    }
+                }
+                Event::Failed { error, .. } => return Err(OpenFlowError::Refused(error.to_string())),
+                _ => {}
+            }
+        }
+        Ok(asked.into_iter().filter_map(|(_, answer)| answer).collect())
+    }
+
+    /// Reads the flow entries that one of the requests asks for.
+    pub(super) async fn flows(&mut self, requests: &[FlowStatsRequest]) -> Result<Vec<FlowStats>, OpenFlowError> {
+        let questions = requests.iter().cloned().map(MultipartRequestBody::Flow);
+        let answers = self.ask(questions).await?;
+        let flows = answers.into_iter().filter_map(|answer| match answer {
+            MultipartReplyBody::Flow(flows) => Some(flows),
+            _ => None,
+        });
+        Ok(flows.flatten().collect())
+    }
+}
+
+/// Reads flow entries of a bridge, on a connection for this once.
+///
+/// # Errors
+///
+/// ovs-vswitchd does not answer, or refuses.
+pub async fn read_flows(
+    rundir: &Path,
+    bridge: &str,
+    requests: &[FlowStatsRequest],
+) -> Result<Vec<FlowStats>, OpenFlowError> {
+    Exchange::open(&place::management_socket(rundir, bridge)).await?.flows(requests).await
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use flowport_ovsdb::{Ref, Replica, Transaction, Uuid, Where};
-use flowport_ovsdb_schema::open_vswitch::{Bridge, Interface, OpenVSwitch, Port};
+use flowport_ovsdb_schema::open_vswitch::{Bridge, BridgeFailMode, BridgeProtocols, Interface, OpenVSwitch, Port};
 
 use crate::model::{BridgeSpec, LinkName, Tunnel};
 
@@ -71,7 +71,7 @@ impl Database {
         // An empty set of protocols stands for all that the switch knows.
         let speaks_some = self.client.replica().row::<Bridge>(row).is_some_and(|found| !found.protocols.is_empty());
         if speaks_some {
-            transaction.mutate(bridge(), [Bridge::PROTOCOLS.insert(["OpenFlow13"])]);
+            transaction.mutate(bridge(), [Bridge::PROTOCOLS.insert([BridgeProtocols::from("OpenFlow13")])]);
         }
         transaction.mutate(bridge(), [Bridge::EXTERNAL_IDS.put([(marks::BRIDGE, marks::MANAGED)])]);
         self.commit_revision(transaction).await
@@ -125,7 +125,7 @@ impl Database {
     /// Commits with `next_cfg` counted up, and returns its new value: `cur_cfg` reaches it when ovs-vswitchd is done
     /// (vswitchd.conf.db(5), table `Open_vSwitch`).
     async fn commit_revision(&self, mut transaction: Transaction) -> Result<i64, TransactionFailed> {
-        transaction.mutate(Where::<OpenVSwitch>::all(), [OpenVSwitch::NEXT_CFG.add(1)]);
+        transaction.mutate(Where::<OpenVSwitch>::all(), [OpenVSwitch::NEXT_CFG.increment(1)]);
         let read = transaction.select(Where::<OpenVSwitch>::all());
         let committed = self.commit(transaction).await?;
         let rows = committed.rows::<OpenVSwitch>(read);
@@ -143,7 +143,7 @@ fn insert_port(
 ) -> Ref<Port> {
     let interface = transaction.insert(&Interface {
         name: name.to_owned(),
-        r#type: kind.to_owned(),
+        type_: kind.to_owned(),
         options: BTreeMap::from_iter(options),
         ..Interface::default()
     });

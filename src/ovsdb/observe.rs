@@ -69,12 +69,12 @@ fn endpoint(
 
 fn bridge_port(port: &Port, interface: &Interface) -> BridgePort {
     let option = |name: &str| interface.options.get(name).map(String::as_str);
-    let tunnel = TunnelKind::from_interface_type(&interface.r#type).map(|kind| TunnelPort {
+    let tunnel = TunnelKind::from_interface_type(&interface.type_).map(|kind| TunnelPort {
         kind,
         remote: option("remote_ip").and_then(|ip| ip.parse().ok()),
         has_key: option("key").or(option("out_key")).is_some(),
     });
-    let kind = match interface.r#type.as_str() {
+    let kind = match interface.type_.as_str() {
         "internal" => PortKind::Host(interface.mac_in_use.as_deref().and_then(|mac| mac.parse::<Mac>().ok())),
         _ if tunnel.is_some() && option("key") == Some("flow") => PortKind::KeyedTunnel,
         _ => PortKind::Uplink,

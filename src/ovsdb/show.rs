@@ -102,7 +102,7 @@ fn shown(bridge: &Bridge, port: &Port, interface: &Interface) -> ShownPort {
     let counter = |name: &str| interface.statistics.get(name).copied().unwrap_or(0);
     ShownPort {
         name: interface.name.clone(),
-        kind: interface.r#type.clone(),
+        kind: interface.type_.clone(),
         container: attachment.as_ref().map(|of| of.container.to_string()),
         container_id: attachment.as_ref().map(|of| of.owner.to_string()),
         interface: attachment.as_ref().map(|of| of.interface.to_string()),

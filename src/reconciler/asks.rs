@@ -234,7 +234,7 @@ impl Reconciler {
 type Before = BTreeMap<EndpointId, Option<Arc<Attachment>>>;
 
 /// Whether the attachment is of the container that the user means: by identity where it is known, else by the words.
-fn is_of(attachment: &Attachment, name: &ContainerRef, owner: Option<&Owner>) -> bool {
+pub fn is_of(attachment: &Attachment, name: &ContainerRef, owner: Option<&Owner>) -> bool {
     match (owner, name) {
         (Some(owner), _) => attachment.owner == *owner || attachment.owner.as_str() == name.to_string(),
         (None, ContainerRef::Docker(text)) => {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use crate::model::{Attachment, EndpointId, Sandbox};
-use crate::netlink::{Netns, VethSpec};
+use crate::netlink::{Netlink, Netns, Route, VethError, VethSpec};
 use crate::plan::{self, LinkEffect, RowEffect};
 
 use super::{Event, Reconciler, Refused};
@@ -45,7 +45,7 @@ impl Reconciler {
             let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
             tokio::spawn(async move {
                 let (endpoints, names): (Vec<_>, Vec<_>) = dels.into_iter().unzip();
-                let result = netlink.del_links(&names).await.map_err(Into::into);
+                let result = netlink.del_links(&names).await.map(drop).map_err(Refused::from);
                 let _ = outbox.send(Event::LinksDeleted(endpoints, result)).await;
             });
         }
@@ -57,15 +57,11 @@ impl Reconciler {
             let event = match effect {
                 LinkEffect::Add { attachment, sandbox, mtu, tx_checksum_offload } => {
                     let spec = veth_spec(&attachment, &sandbox, mtu, tx_checksum_offload);
-                    let result = netlink.add_veth(&spec).await.map_err(|error| refused(&attachment, error));
+                    let result = netlink.add_veth(&spec).await.map_err(|error| not_added(&attachment, &error));
                     Event::LinkAdded(attachment.endpoint(), mtu, result)
                 }
                 LinkEffect::SetMtu { attachment, sandbox, mtu } => {
-                    let netns = Netns::new(&sandbox.netns);
-                    let result = netlink
-                        .set_mtu(&attachment.host_link, &netns, attachment.interface.as_str(), mtu)
-                        .await
-                        .map_err(|error| refused(&attachment, error));
+                    let result = set_mtu(&netlink, &attachment, &sandbox, mtu).await;
                     Event::LinkMtuSet(attachment.endpoint(), mtu, result)
                 }
                 LinkEffect::Del(endpoint) => Event::LinksDeleted(vec![endpoint], Ok(())),
@@ -125,4 +121,33 @@ impl Reconciler {
             }
         }
     }
+}
+
+fn veth_spec(attachment: &Attachment, sandbox: &Sandbox, mtu: u32, tx_checksum_offload: bool) -> VethSpec {
+    let Attachment { host_link, interface, container, mac, addresses, gateways, routes, .. } = attachment;
+    VethSpec {
+        host_name: host_link.clone(),
+        alias: format!("flowport: {interface} of {container}"),
+        sandbox: Netns::new(&sandbox.netns),
+        name: interface.to_string(),
+        mac: mac.octets(),
+        mtu: Some(mtu),
+        addresses: addresses.clone(),
+        gateways: gateways.clone(),
+        routes: routes.iter().map(|route| Route { destination: route.destination, gateway: route.gateway }).collect(),
+        tx_checksum_offload,
+    }
+}
+
+fn not_added(attachment: &Attachment, error: &VethError) -> Refused {
+    let Attachment { interface, container, .. } = attachment;
+    let Refused { line, reason } = Refused::because(error);
+    Refused { line: format!("{interface} of {container}: {line}"), reason }
+}
+
+/// First the end that is to send less: a packet that one end sends and the other is too small for is lost.
+async fn set_mtu(netlink: &Netlink, attachment: &Attachment, sandbox: &Sandbox, mtu: u32) -> Result<(), Refused> {
+    let inside = Netlink::open_in(Netns::new(&sandbox.netns));
+    inside.set_mtu(attachment.interface.as_str(), mtu).await?;
+    Ok(netlink.set_mtu(&attachment.host_link, mtu).await?)
 }

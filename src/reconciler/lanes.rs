@@ -11,9 +11,15 @@ const FIRST_REST: Duration = Duration::from_millis(100);
 const LONGEST_REST: Duration = Duration::from_secs(5);
 
 /// The effects of one kind that are under way, or rest after a failure, by what they change.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lane<K> {
     entries: BTreeMap<K, Entry>,
+}
+
+impl<K> Default for Lane<K> {
+    fn default() -> Self {
+        Self { entries: BTreeMap::new() }
+    }
 }
 
 #[derive(Debug, Default)]

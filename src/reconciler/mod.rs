@@ -32,7 +32,7 @@ use crate::ovsdb::{Database, TransactionFailed};
 use crate::plan::{Desired, Installed, Link, Observed, RecordEffect, Scope};
 use crate::records::Records;
 
-pub use asks::{Ask, Change, Handle, Selected};
+pub use asks::{Ask, Change, Handle, Selected, is_of};
 pub use refused::{Reason, Refused};
 pub use waiting::{Outcome, Progress};
 
@@ -150,7 +150,7 @@ impl Reconciler {
                     Some(event) => self.take(event),
                     None => return,
                 },
-                () = changes.changed() => self.observe_rows(),
+                Ok(()) = changes.changed() => self.observe_rows(),
                 () = at(deadline) => {}
             }
             // What has arrived meanwhile is planned for together.
@@ -278,7 +278,7 @@ impl Reconciler {
         self.observed.datapaths.retain(|bridge, _| in_scope.contains(bridge));
         for bridge in in_scope {
             let read = match &self.desired.scope {
-                Scope::Everything => ReadScope::Own,
+                Scope::Everything => ReadScope::own(),
                 Scope::Only(endpoints) => ReadScope::of(endpoints),
             };
             let (rundir, outbox) = (&self.shells.rundir, &self.outbox);
@@ -316,7 +316,7 @@ impl Reconciler {
     }
 }
 
-async fn at(deadline: Option<Instant>) {
+pub(crate) async fn at(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
         None => std::future::pending().await,

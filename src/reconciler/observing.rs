@@ -74,9 +74,14 @@ impl Reconciler {
         let Some(pid) = sandbox.pid.filter(|_| before.as_ref() != Some(&sandbox)) else { return };
         let outbox = self.outbox.clone();
         tokio::spawn(async move {
-            match ProcessExit::of(pid) {
-                Ok(exit) => exit.wait().await,
-                Err(error) => tracing::debug!(pid, "the process is gone already: {error}"),
+            match ProcessExit::watch(pid) {
+                Ok(Some(process)) => {
+                    if let Err(error) = process.ended().await {
+                        return tracing::error!(pid, "cannot watch a container's process: {error}");
+                    }
+                }
+                Ok(None) => tracing::debug!(pid, "the process has ended already"),
+                Err(error) => return tracing::error!(pid, "cannot watch a container's process: {error}"),
             }
             let _ = outbox.send(Event::ProcessEnded(sandbox.owner, pid)).await;
         });

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::docker::DockerError;
 use crate::model::BadWord;
+use crate::netlink::NetlinkError;
 
 /// Why an intent did not come true: one line that names the thing and says what would do. Nothing of it is left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -34,6 +36,12 @@ impl Refused {
         Self { line: line.into(), reason: Reason::Other }
     }
 
+    /// A refusal in the words of an error and of what caused it.
+    pub fn because(error: &(dyn std::error::Error + 'static)) -> Self {
+        let causes = std::iter::successors(Some(error), |error| error.source());
+        Self::other(causes.map(ToString::to_string).collect::<Vec<_>>().join(": "))
+    }
+
     /// Nothing is attached by that name.
     pub fn no_such_port(line: impl Into<String>) -> Self {
         Self { line: line.into(), reason: Reason::NoSuchPort }
@@ -45,6 +53,18 @@ impl Refused {
             line: format!("bridge {bridge} does not exist: make it with `flowport add-br {bridge}`"),
             reason: Reason::NoSuchBridge,
         }
+    }
+}
+
+impl From<NetlinkError> for Refused {
+    fn from(error: NetlinkError) -> Self {
+        Self::because(&error)
+    }
+}
+
+impl From<DockerError> for Refused {
+    fn from(error: DockerError) -> Self {
+        Self::because(&error)
     }
 }
 
