@@ -70,7 +70,7 @@ impl Drop for Sandbox {
 }
 
 /// Links of no kind but `lo` are hardware: then this is somebody's network, and not for tests.
-fn refuse_a_shared_network() {
+pub(crate) fn refuse_a_shared_network() {
     let links = ip("-details link show");
     let hardware = links.as_array().unwrap().iter().find(|link| {
         link["ifname"] != "lo" && link["linkinfo"]["info_kind"].is_null() || link["ifname"] == "docker0"
