@@ -24,6 +24,7 @@ impl ProcessExit {
         let number = i32::try_from(pid).ok().and_then(Pid::from_raw);
         let Some(number) = number else { return Ok(None) };
         match pidfd_open(number, PidfdFlags::NONBLOCK) {
+            #[allow(deprecated, reason = "its replacement is unsafe; an OwnedFd meets all it asks for")]
             Ok(pidfd) => Ok(Some(Self { pid, pidfd: AsyncFd::new(pidfd)? })),
             Err(Errno::SRCH) => Ok(None),
             Err(error) => Err(error.into()),

@@ -131,7 +131,7 @@ fn nest(kind: u16, attributes: &[DefaultNla]) -> DefaultNla {
 mod tests {
     use super::*;
 
-    /// Compared with what `ethtool -K` of the ethtool project puts on the wire for the same wish, by structure.
+    /// The layout is that of "FEATURES_SET" and "Bit sets" in the kernel's ethtool-netlink documentation.
     #[test]
     fn features_set_nests_the_named_bits_without_values() {
         let message = features_off(0x15, 7, &["ab"]);

@@ -1,19 +1,21 @@
 //! What happens to links, as it happens.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_util::Stream;
-use netlink_sys::{Socket, SocketAddr, protocols};
+use netlink_sys::{AsyncSocket, SocketAddr, TokioSocket, protocols};
 use rustix::io::Errno;
-use tokio::io::unix::AsyncFd;
+use rustix::net::sockopt::set_socket_recv_buffer_size_force;
+use tokio::runtime::Handle;
 
+use super::Netlink;
 use super::error::NetlinkError;
 use super::link::{Link, RTM_DELLINK, RTM_NEWLINK};
 use super::socket::Messages;
-use super::{Netlink, NetlinkError as Error};
 
 /// `RTNLGRP_LINK`.
 const LINK_GROUP: u32 = 1;
@@ -39,25 +41,15 @@ pub enum LinkEvent {
 }
 
 /// The stream of [`LinkEvent`]s of one namespace. Ends with an error, or never.
-#[derive(Debug)]
 pub struct LinkEvents {
-    socket: AsyncFd<Fd>,
+    socket: TokioSocket,
     buffer: Vec<u8>,
     pending: VecDeque<LinkEvent>,
 }
 
-/// `netlink_sys::Socket` has no `Debug`.
-struct Fd(Socket);
-
-impl std::fmt::Debug for Fd {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("netlink socket")
-    }
-}
-
-impl std::os::fd::AsRawFd for Fd {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.0.as_raw_fd()
+impl fmt::Debug for LinkEvents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LinkEvents").field("pending", &self.pending).finish_non_exhaustive()
     }
 }
 
@@ -65,24 +57,23 @@ impl Netlink {
     /// Starts listening. What happens after this returns is reported; to know what is there already, call
     /// [`links`](Self::links) afterwards.
     pub async fn subscribe(&self) -> Result<LinkEvents, NetlinkError> {
-        let socket = self
-            .run(|| {
-                let mut socket = Socket::new(protocols::NETLINK_ROUTE)?;
-                socket.bind(&SocketAddr::new(0, 0))?;
-                socket.set_non_blocking(true)?;
-                let forced = rustix::net::sockopt::set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER);
-                if forced.is_err() {
-                    socket.set_rx_buf_sz(i32::try_from(RECEIVE_BUFFER).unwrap_or(i32::MAX))?;
-                }
-                socket.add_membership(LINK_GROUP)?;
-                Ok::<_, Error>(socket)
+        let runtime = Handle::current();
+        self.run(move || {
+            let _registers_with = runtime.enter();
+            let mut tokio_socket = TokioSocket::new(protocols::NETLINK_ROUTE)?;
+            let socket = tokio_socket.socket_mut();
+            socket.bind(&SocketAddr::new(0, 0))?;
+            if set_socket_recv_buffer_size_force(&*socket, RECEIVE_BUFFER).is_err() {
+                socket.set_rx_buf_sz(i32::try_from(RECEIVE_BUFFER).unwrap_or(i32::MAX))?;
+            }
+            socket.add_membership(LINK_GROUP)?;
+            Ok(LinkEvents {
+                socket: tokio_socket,
+                buffer: Vec::with_capacity(DATAGRAM),
+                pending: VecDeque::new(),
             })
-            .await?;
-        Ok(LinkEvents {
-            socket: AsyncFd::new(Fd(socket))?,
-            buffer: Vec::with_capacity(DATAGRAM),
-            pending: VecDeque::new(),
         })
+        .await
     }
 }
 
@@ -97,19 +88,17 @@ impl LinkEvents {
             if let Some(event) = self.pending.pop_front() {
                 return Poll::Ready(Ok(event));
             }
-            let mut ready = ready!(self.socket.poll_read_ready(cx))?;
             self.buffer.clear();
-            let buffer = &mut self.buffer;
-            match ready.try_io(|socket| socket.get_ref().0.recv_from(buffer, 0)) {
+            match ready!(self.socket.poll_recv_from(cx, &mut self.buffer)) {
                 // Only the kernel (port 0) may tell us of links.
-                Ok(Ok((_, sender))) if sender.port_number() == 0 => {
+                Ok(sender) if sender.port_number() == 0 => {
+                    let messages = Messages::new(&self.buffer);
                     self.pending.extend(
-                        Messages::new(&self.buffer)
-                            .filter_map(|message| event(message.message_type(), message.payload())),
+                        messages.filter_map(|message| event(message.message_type(), message.payload())),
                     );
                 }
-                Ok(Ok(_)) | Err(_) => {}
-                Ok(Err(error)) => match Errno::from_io_error(&error) {
+                Ok(_) => {}
+                Err(error) => match Errno::from_io_error(&error) {
                     Some(Errno::NOBUFS) => return Poll::Ready(Ok(LinkEvent::Resync)),
                     Some(Errno::INTR) => {}
                     _ => return Poll::Ready(Err(error)),

@@ -6,7 +6,7 @@ use std::io;
 use ipnet::IpNet;
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_REPLACE, Parseable};
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::route::{RouteAttribute, RouteMessage};
+use netlink_packet_route::route::{RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteNextHopFlags};
 
 use super::error::{NetlinkError, Refusal, VethError};
 use super::message::{self, CREATE, Request};
@@ -121,7 +121,7 @@ fn default_routes(socket: &mut Socket, spec: &VethSpec, index: u32) -> Result<()
 
 fn is_default(route: &RouteMessage) -> bool {
     route.header.destination_prefix_length == 0
-        && route.header.table == netlink_packet_route::route::RouteHeader::RT_TABLE_MAIN
+        && route.header.table == RouteHeader::RT_TABLE_MAIN
         && route.attributes.iter().any(|attribute| matches!(attribute, RouteAttribute::Oif(_)))
 }
 
@@ -130,15 +130,21 @@ fn restore(socket: &mut Socket, routes: Vec<RouteMessage>) {
     for mut route in routes {
         let first = !families.contains(&route.header.address_family);
         families.push(route.header.address_family);
-        // Statistics that the kernel tells and does not take.
-        route.attributes.retain(|attribute| {
-            !matches!(attribute, RouteAttribute::CacheInfo(_) | RouteAttribute::Preference(_))
-        });
-        let flags = NLM_F_CREATE | if first { NLM_F_REPLACE } else { NLM_F_APPEND };
-        let result = socket.request(flags, RouteNetlinkMessage::NewRoute(route), |_| ());
-        if let Ok(Err(error)) = result {
-            tracing::error!(%error, "a default route in the container could not be put back");
+        // States and statistics that the kernel tells and does not take.
+        route.header.flags &= RouteFlags::Onlink;
+        for attribute in &mut route.attributes {
+            if let RouteAttribute::MultiPath(hops) = attribute {
+                hops.iter_mut().for_each(|hop| hop.flags &= RouteNextHopFlags::Onlink);
+            }
         }
+        route.attributes.retain(|attribute| !matches!(attribute, RouteAttribute::CacheInfo(_)));
+        let flags = NLM_F_CREATE | if first { NLM_F_REPLACE } else { NLM_F_APPEND };
+        let error = match socket.request(flags, RouteNetlinkMessage::NewRoute(route), |_| ()) {
+            Ok(Ok(())) => continue,
+            Ok(Err(refusal)) => refusal.to_string(),
+            Err(error) => error.to_string(),
+        };
+        tracing::error!(error, "a default route in the container could not be put back");
     }
 }
 
@@ -152,4 +158,33 @@ fn enable_ipv6(name: &str) -> Result<(), VethError> {
         return Ok(());
     }
     fs::write(&path, "0").map_err(|error| VethError::other(what(), error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_refusal_of_a_batch_becomes_the_error_of_its_step() {
+        let address: IpNet = "10.0.0.2/24".parse().unwrap();
+        let destination: IpNet = "10.1.0.0/16".parse().unwrap();
+        let spec = VethSpec {
+            host_name: "fp0".into(),
+            alias: String::new(),
+            sandbox: Netns::named("a"),
+            name: "eth1".into(),
+            mac: [2, 0, 0, 0, 0, 1],
+            mtu: None,
+            addresses: vec![address],
+            gateways: vec!["10.0.0.1".parse().unwrap()],
+            routes: vec![Route { destination, gateway: None }],
+            tx_checksum_offload: true,
+        };
+        let refusal = || Refusal { errno: 17, text: None };
+        let errors: Vec<VethError> = steps(&spec, 7).into_iter().map(|(_, error)| error(refusal())).collect();
+        assert!(matches!(&errors[0], VethError::Other { what, .. } if what == "bring up eth1"));
+        assert!(matches!(&errors[1], VethError::AddressRefused { address: of, .. } if *of == address));
+        assert!(matches!(&errors[2], VethError::RouteRefused { destination: to, .. } if *to == destination));
+        assert_eq!(errors.len(), 3, "default routes are sent apart from these");
+    }
 }

@@ -88,7 +88,7 @@ impl Link {
                 IFLA_GROUP => link.group = word(value)?,
                 IFLA_MASTER => link.master = word(value),
                 IFLA_LINK => link.peer = word(value).map(|index| Peer { index, netns_id: None }),
-                IFLA_LINK_NETNSID => netns_id = word(value).map(u32::cast_signed),
+                IFLA_LINK_NETNSID => netns_id = value.first_chunk().map(|id| i32::from_ne_bytes(*id)),
                 IFLA_LINKINFO => {
                     link.kind = NlasIterator::new(value)
                         .map_while(Result::ok)

@@ -83,7 +83,9 @@ fn bridge_port(port: &Port, interface: &Interface) -> BridgePort {
     BridgePort { name: interface.name.clone(), ofport: ofport(interface), tag, kind, tunnel }
 }
 
-/// The column is absent before ovs-vswitchd has seen the row, and -1 when it could not use it.
+/// The port number in 32 bits. The column is absent before ovs-vswitchd has seen the row, -1 when it could not use it,
+/// and has reserved numbers in the 16 bits of OpenFlow 1.0 (`OFPP_LOCAL` is 65534).
 fn ofport(interface: &Interface) -> Option<u32> {
-    interface.ofport.and_then(|ofport| u32::try_from(ofport).ok()).filter(|ofport| *ofport > 0)
+    let ofport = u16::try_from(interface.ofport?).ok().filter(|ofport| *ofport > 0)?;
+    Some(if ofport >= 0xff00 { 0xffff_0000 | u32::from(ofport) } else { ofport.into() })
 }

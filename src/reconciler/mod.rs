@@ -258,9 +258,10 @@ impl Reconciler {
             DatapathEvent::Refused { why, endpoints } => {
                 tracing::warn!(%bridge, "the datapath refused flow entries: {why}");
                 channel.lane.fail((), now);
-                let line = format!("bridge {bridge} refused the flow entries: {why}");
+                let refused = Refused::other(format!("bridge {bridge} refused the flow entries: {why}"));
                 channel.trouble = Some(why);
-                self.refuse(&endpoints, &Refused::other(line));
+                self.refuse(&endpoints, &refused);
+                self.refuse_bridge(&bridge, &refused);
             }
             DatapathEvent::Lost(why) => {
                 tracing::info!(%bridge, "no OpenFlow channel: {why}");

@@ -99,7 +99,11 @@ impl Reconciler {
         let bridge = waiting.bridges.iter().find(|bridge| self.bridge_flows_pending(bridge));
         match (first_missing, bridge) {
             (Some(what), _) => Verdict::Missing(what),
-            (None, Some(bridge)) => Verdict::Missing(format!("the flow entries are not in {bridge} yet")),
+            (None, Some(bridge)) => {
+                let trouble = self.datapaths.get(bridge).and_then(|channel| channel.trouble.as_ref());
+                let trouble = trouble.map(|why| format!(" ({why})")).unwrap_or_default();
+                Verdict::Missing(format!("the flow entries are not in {bridge} yet{trouble}"))
+            }
             (None, None) => Verdict::Converged,
         }
     }
@@ -134,6 +138,17 @@ impl Reconciler {
         for nth in 0..self.waiting.len() {
             let waiting = &self.waiting[nth];
             if waiting.refused.is_none() && waiting.before.keys().any(|endpoint| endpoints.contains(endpoint)) {
+                self.turn_back(nth, why.clone(), now);
+            }
+        }
+    }
+
+    /// Refuses every caller who waits for this bridge alone.
+    pub(super) fn refuse_bridge(&mut self, bridge: &LinkName, why: &Refused) {
+        let now = Instant::now();
+        for nth in 0..self.waiting.len() {
+            let waiting = &self.waiting[nth];
+            if waiting.refused.is_none() && waiting.bridges.contains(bridge) {
                 self.turn_back(nth, why.clone(), now);
             }
         }
