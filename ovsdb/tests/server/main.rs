@@ -21,7 +21,7 @@ use support::Server;
 
 flowport_ovsdb::table! {
     /// The root of `Open_vSwitch`.
-    pub struct Root: "Open_vSwitch", "Open_vSwitch" {
+    pub(crate) struct Root: "Open_vSwitch", "Open_vSwitch" {
         /// Bridges.
         bridges, BRIDGES, "bridges": BTreeSet<Ref<Bridge>>;
         /// Asked for.
@@ -33,7 +33,7 @@ flowport_ovsdb::table! {
 
 flowport_ovsdb::table! {
     /// A bridge.
-    pub struct Bridge: "Open_vSwitch", "Bridge" {
+    pub(crate) struct Bridge: "Open_vSwitch", "Bridge" {
         /// Unique.
         name, NAME, "name": String;
         /// Its ports.
@@ -49,7 +49,7 @@ flowport_ovsdb::table! {
 
 flowport_ovsdb::table! {
     /// A port.
-    pub struct Port: "Open_vSwitch", "Port" {
+    pub(crate) struct Port: "Open_vSwitch", "Port" {
         /// Unique.
         name, NAME, "name": String;
         /// Its interfaces.
@@ -61,7 +61,7 @@ flowport_ovsdb::table! {
 
 flowport_ovsdb::table! {
     /// An interface.
-    pub struct Interface: "Open_vSwitch", "Interface" {
+    pub(crate) struct Interface: "Open_vSwitch", "Interface" {
         /// Unique.
         name, NAME, "name": String;
         /// For others.
@@ -73,7 +73,7 @@ flowport_ovsdb::table! {
 
 flowport_ovsdb::enumeration! {
     /// What a bridge does without a controller.
-    pub enum FailMode {
+    pub(crate) enum FailMode {
         Standalone = "standalone",
     }
 }

@@ -60,14 +60,16 @@ async fn a_transaction_in_flight_has_an_unknown_outcome() {
         rows: Vec::new(),
         timeout: None,
     };
-    let waiting = tokio::spawn({
-        let client = client.clone();
-        async move { client.transact(Transaction::new().with(wait)).await }
-    });
-    // Answered after it was sent: requests go out in order.
-    while waiting.is_finished() || client.call("echo", &["sent"]).await.is_err() {}
+    let transaction = Transaction::new().with(wait);
+    let mut waiting = std::pin::pin!(client.transact(transaction));
+    // Requests go out in order: when this one is answered, the one before was sent.
+    tokio::select! {
+        biased;
+        outcome = &mut waiting => panic!("{outcome:?}"),
+        answer = client.call("echo", &["sent"]) => assert!(answer.is_ok()),
+    }
     server.kill();
-    let error = within(waiting).await.unwrap().unwrap_err();
+    let error = within(waiting).await.unwrap_err();
     assert!(matches!(error, TransactError::Disconnected { .. }), "{error:?}");
 }
 

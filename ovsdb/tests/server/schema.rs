@@ -5,7 +5,7 @@ mod newer {
 
     flowport_ovsdb::table! {
         /// A bridge of a schema that the server does not have.
-        pub struct Bridge: "Open_vSwitch", "Bridge" {
+        pub(crate) struct Bridge: "Open_vSwitch", "Bridge" {
             /// Unique.
             name, NAME, "name": String;
             /// Optional with the server, a set with us.
@@ -19,7 +19,7 @@ mod newer {
 
     flowport_ovsdb::table! {
         /// A table that the server does not have.
-        pub struct Novelty: "Open_vSwitch", "Novelty" {
+        pub(crate) struct Novelty: "Open_vSwitch", "Novelty" {
             /// Unique.
             name, NAME, "name": String;
         }
