@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use super::connection::Connection;
@@ -38,6 +38,7 @@ pub(super) struct Task {
     replica: Replica,
     commands: mpsc::Receiver<Command>,
     published: watch::Sender<Arc<Replica>>,
+    updates: broadcast::Sender<Arc<Replica>>,
     state: watch::Sender<ConnectionState>,
     wakeup: Arc<Notify>,
     transactions: HashMap<RequestId, oneshot::Sender<Result<Committed, TransactError>>>,
@@ -54,6 +55,7 @@ impl Task {
         replica: Replica,
         commands: mpsc::Receiver<Command>,
         published: watch::Sender<Arc<Replica>>,
+        updates: broadcast::Sender<Arc<Replica>>,
         state: watch::Sender<ConnectionState>,
         wakeup: Arc<Notify>,
     ) -> Self {
@@ -65,6 +67,7 @@ impl Task {
             replica,
             commands,
             published,
+            updates,
             state,
             wakeup,
             transactions,
@@ -133,7 +136,7 @@ impl Task {
         Ok(())
     }
 
-    /// All events of one turn make one replica. Answers go out after it, so that who awaits a transaction
+    /// All events of one turn publish one replica, but readers of changes get each update. Answers go out after it, so that who awaits a transaction
     /// sees its effect.
     fn handle_events(&mut self, session: &mut Session) -> Result<(), ConnectionLost> {
         let mut updated = false;
@@ -144,6 +147,9 @@ impl Task {
                     self.replica.apply(updates)?;
                     self.replica.set_transaction(transaction);
                     updated = true;
+                    if self.updates.receiver_count() > 0 {
+                        let _ = self.updates.send(Arc::new(self.replica.clone()));
+                    }
                 }
                 event => answered.push(event),
             }
@@ -236,6 +242,7 @@ impl Task {
                         continue;
                     }
                     self.publish();
+                    let _ = self.updates.send(Arc::new(self.replica.clone()));
                     self.state.send_replace(ConnectionState::Connected);
                     tracing::info!(remotes = %self.remotes, "connected to the database again");
                     return Some(connection);

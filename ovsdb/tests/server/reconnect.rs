@@ -1,4 +1,5 @@
 use flowport_ovsdb::client::ConnectionState;
+use flowport_ovsdb::replica::RowChange;
 use flowport_ovsdb::{Operation, TransactError, Where};
 
 use super::*;
@@ -17,6 +18,7 @@ async fn what_was_deleted_meanwhile_is_gone() {
     let mut lock = client.lock("flowport").await.unwrap();
     let before = client.replica();
     let mut state = client.state();
+    let mut changes = client.changes();
 
     server.kill();
     within(state.wait_for(|state| matches!(state, ConnectionState::Disconnected { .. }))).await.unwrap();
@@ -42,6 +44,16 @@ async fn what_was_deleted_meanwhile_is_gone() {
     assert!(replica.row::<Port>(port).is_none());
     assert_eq!(replica.count::<Interface>(), 1);
     assert!(replica.serial() > before.serial());
+    let missed = within(changes.next()).await.unwrap();
+    assert!(missed.merged);
+    let deleted: Vec<String> = missed
+        .rows::<Port>()
+        .map(|change| match change {
+            RowChange::Delete { uuid, old } if uuid == port => old.name.clone(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(deleted, ["p0"]);
     within(lock.held()).await.unwrap();
     client.transact(add_port(bridge, "p1")).await.unwrap();
     assert_eq!(client.replica().count::<Port>(), 2);

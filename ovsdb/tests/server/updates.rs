@@ -1,3 +1,5 @@
+use flowport_ovsdb::client::ChangeSet;
+use flowport_ovsdb::replica::RowChange;
 use flowport_ovsdb::{Operation, Where};
 
 use super::*;
@@ -80,4 +82,62 @@ async fn waiting_ends_at_its_deadline() {
     let client = connect(&server).await;
     let error = client.wait_for(|_| false, Instant::now()).await.unwrap_err();
     assert_eq!(error, flowport_ovsdb::client::WaitError::Deadline);
+}
+
+fn port_changes(changes: &ChangeSet) -> Vec<String> {
+    changes
+        .rows::<Port>()
+        .map(|change| match change {
+            RowChange::Insert { new, .. } => format!("+{}", new.name),
+            RowChange::Modify { old, new, .. } => format!("{}:{:?}->{:?}", new.name, old.tag, new.tag),
+            RowChange::Delete { old, .. } => format!("-{}", old.name),
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn changes_come_one_transaction_at_a_time() {
+    let server = server();
+    let client = connect(&server).await;
+    let bridge = add_bridge(&client, "br0").await;
+    let mut changes = client.changes();
+    for name in ["p0", "p1", "p2"] {
+        client.transact(add_port(bridge, name)).await.unwrap();
+    }
+    let mut tag = Transaction::new();
+    tag.update(Port::NAME.eq("p1"), [Port::TAG.set(Some(7))]);
+    client.transact(tag).await.unwrap();
+    let (port, _) = client.replica().find(|port: &Port| port.name == "p0").unwrap();
+    let mut delete = Transaction::new();
+    delete.mutate(bridge, [Bridge::PORTS.remove([port])]);
+    client.transact(delete).await.unwrap();
+
+    for expected in ["+p0", "+p1", "+p2", "p1:None->Some(7)", "-p0"] {
+        let set = within(changes.next()).await.unwrap();
+        assert_eq!((port_changes(&set), set.merged), (vec![expected.to_owned()], false));
+    }
+    drop(client);
+    assert!(within(changes.next()).await.is_none());
+}
+
+#[tokio::test]
+async fn who_falls_behind_gets_the_changes_as_one() {
+    let server = server();
+    let client = connect(&server).await;
+    let bridge = add_bridge(&client, "br0").await;
+    let mut changes = client.changes();
+    for vlan in 0..600 {
+        let mut transaction = Transaction::new();
+        transaction.update(bridge, [Bridge::FLOOD_VLANS.set([vlan])]);
+        client.transact(transaction).await.unwrap();
+    }
+    let first = within(changes.next()).await.unwrap();
+    assert!(first.merged);
+    assert!(first.before.get(bridge).unwrap().flood_vlans.is_empty());
+    let mut last = first.after;
+    while last.get(bridge).unwrap().flood_vlans != [599].into() {
+        let set = within(changes.next()).await.unwrap();
+        assert_eq!((set.before.serial(), set.merged), (last.serial(), false));
+        last = set.after;
+    }
 }
