@@ -3,6 +3,7 @@
 mod changes;
 mod connection;
 mod error;
+mod group;
 mod lock;
 mod task;
 
@@ -27,6 +28,9 @@ pub use lock::Lock;
 /// Requests that wait for the task. A caller beyond that waits in `send`; the task takes all there are in
 /// one turn, so this is also how many transactions share one write.
 const COMMANDS: usize = 256;
+
+/// How long [`Client::transact_grouped`] waits for others.
+pub const GROUP_WINDOW: Duration = Duration::from_micros(1500);
 
 /// Updates that wait for a reader of [`Changes`]. One that is further behind gets them merged.
 const UPDATES: usize = 256;
@@ -158,9 +162,21 @@ impl Client {
     /// Sends a transaction and waits for the server's answer. When it is `Ok`, [`replica`](Self::replica)
     /// shows its effect. A caller that stops waiting does not take the transaction back.
     pub async fn transact(&self, transaction: Transaction) -> Result<Committed, TransactError> {
+        self.transact_as(transaction, false).await
+    }
+
+    /// As [`transact`](Self::transact), but waits up to [`GROUP_WINDOW`] for other transactions asked for in this
+    /// way, and sends all as one: with many callers several times the rate, at the price of that delay. When
+    /// the server refuses the whole, each is sent by itself, so that one's failure is not another's.
+    pub async fn transact_grouped(&self, transaction: Transaction) -> Result<Committed, TransactError> {
+        self.transact_as(transaction, true).await
+    }
+
+    async fn transact_as(&self, transaction: Transaction, grouped: bool) -> Result<Committed, TransactError> {
         let (answer, outcome) = oneshot::channel();
         let closed = || TransactError::NotConnected { reason: "the client was closed".to_owned() };
-        self.commands.send(Command::Transact { transaction, answer }).await.map_err(|_| closed())?;
+        let command = Command::Transact { transaction, grouped, answer };
+        self.commands.send(command).await.map_err(|_| closed())?;
         outcome.await.unwrap_or_else(|_| {
             Err(TransactError::Disconnected { reason: "the client was closed".to_owned() })
         })

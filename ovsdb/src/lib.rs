@@ -30,3 +30,7 @@ pub use remote::{Remote, Remotes};
 pub use replica::Replica;
 pub use table::{AnyColumn, Column, Ref, Table};
 pub use uuid::Uuid;
+
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -3,15 +3,17 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::connection::Connection;
 use super::error::{CallError, ConnectionLost};
+use super::group::{Gathering, Outcome, Sent, Waiting};
 use super::lock::{LockFailure, LockState};
-use super::{ConnectOptions, ConnectionState};
+use super::{COMMANDS, ConnectOptions, ConnectionState};
 use crate::backoff::Backoff;
 use crate::monitor::Monitor;
-use crate::notation::{Committed, TransactError, Transaction};
+use crate::notation::{Group, TransactError, Transaction};
 use crate::remote::Remotes;
 use crate::replica::Replica;
 use crate::session::{Event, RequestId, Session, SessionError};
@@ -22,7 +24,7 @@ const HIGH_WATER: usize = 4 << 20;
 /// What a handle asks of the task.
 #[derive(Debug)]
 pub(super) enum Command {
-    Transact { transaction: Transaction, answer: oneshot::Sender<Result<Committed, TransactError>> },
+    Transact { transaction: Transaction, grouped: bool, answer: oneshot::Sender<Outcome> },
     Call { method: String, params: Box<RawValue>, answer: Answer },
     Lock { name: String, steal: bool, state: watch::Sender<LockState> },
 }
@@ -41,7 +43,8 @@ pub(super) struct Task {
     updates: broadcast::Sender<Arc<Replica>>,
     state: watch::Sender<ConnectionState>,
     wakeup: Arc<Notify>,
-    transactions: HashMap<RequestId, oneshot::Sender<Result<Committed, TransactError>>>,
+    transactions: HashMap<RequestId, Sent>,
+    gathering: Gathering,
     calls: HashMap<RequestId, Answer>,
     locks: HashMap<String, watch::Sender<LockState>>,
 }
@@ -59,7 +62,7 @@ impl Task {
         state: watch::Sender<ConnectionState>,
         wakeup: Arc<Notify>,
     ) -> Self {
-        let (transactions, calls, locks) = Default::default();
+        let (transactions, gathering, calls, locks) = Default::default();
         Self {
             remotes,
             options,
@@ -71,6 +74,7 @@ impl Task {
             state,
             wakeup,
             transactions,
+            gathering,
             calls,
             locks,
         }
@@ -101,10 +105,12 @@ impl Task {
                 command = self.commands.recv(), if connection.backlog() < HIGH_WATER => {
                     let Some(command) = command else { return Ok(()) };
                     self.handle_command(command, connection.session())?;
-                    while let Ok(command) = self.commands.try_recv() {
+                    for _ in 1..COMMANDS {
+                        let Ok(command) = self.commands.try_recv() else { break };
                         self.handle_command(command, connection.session())?;
                     }
                 }
+                () = due(self.gathering.deadline()) => self.send_group(connection.session())?,
                 () = self.wakeup.notified() => self.release_dropped(connection.session())?,
             }
         }
@@ -112,8 +118,13 @@ impl Task {
 
     fn handle_command(&mut self, command: Command, session: &mut Session) -> Result<(), SessionError> {
         match command {
-            Command::Transact { transaction, answer } => {
-                self.transactions.insert(session.transact(&transaction)?, answer);
+            Command::Transact { transaction, grouped, answer } => {
+                let waiting = Waiting { transaction, answer };
+                if !grouped || !Group::admits(&waiting.transaction) {
+                    self.send(waiting, session)?;
+                } else if self.gathering.add(waiting) {
+                    self.send_group(session)?;
+                }
             }
             Command::Call { method, params, answer } => {
                 self.calls.insert(session.call(&method, &params)?, answer);
@@ -133,6 +144,23 @@ impl Task {
                 self.locks.insert(name, state);
             }
         }
+        Ok(())
+    }
+
+    fn send(&mut self, waiting: Waiting, session: &mut Session) -> Result<(), SessionError> {
+        let id = session.transact(&waiting.transaction)?;
+        self.transactions.insert(id, Sent::One(waiting.answer));
+        Ok(())
+    }
+
+    fn send_group(&mut self, session: &mut Session) -> Result<(), SessionError> {
+        let mut members = self.gathering.take();
+        if members.len() == 1 {
+            return members.pop().map_or(Ok(()), |waiting| self.send(waiting, session));
+        }
+        let group = Group::of(members.iter().map(|waiting| &waiting.transaction));
+        let id = session.transact(group.merged())?;
+        self.transactions.insert(id, Sent::Grouped(group, members));
         Ok(())
     }
 
@@ -158,18 +186,18 @@ impl Task {
             self.publish();
         }
         for event in answered {
-            self.answer(event);
+            for again in self.answer(event) {
+                self.send(again, session)?;
+            }
         }
         Ok(())
     }
 
-    /// Who asked may have stopped waiting; that is no error.
-    fn answer(&mut self, event: Event) {
+    /// Who asked may have stopped waiting; that is no error. What comes back is to be sent again.
+    fn answer(&mut self, event: Event) -> Vec<Waiting> {
         match event {
             Event::Transacted { id, outcome } => {
-                if let Some(answer) = self.transactions.remove(&id) {
-                    let _ = answer.send(outcome);
-                }
+                return self.transactions.remove(&id).map_or_else(Vec::new, |sent| sent.answer(outcome));
             }
             Event::Answered { id, outcome } => {
                 if let Some(answer) = self.calls.remove(&id) {
@@ -188,6 +216,7 @@ impl Task {
             }
             Event::Monitored { .. } | Event::Updated { .. } => {}
         }
+        Vec::new()
     }
 
     fn publish(&self) {
@@ -211,8 +240,11 @@ impl Task {
     fn disconnected(&mut self, lost: &ConnectionLost) {
         let reason = lost.to_string();
         tracing::warn!(remotes = %self.remotes, reason, "connection to the database lost");
-        for (_, answer) in self.transactions.drain() {
-            let _ = answer.send(Err(TransactError::Disconnected { reason: reason.clone() }));
+        for (_, sent) in self.transactions.drain() {
+            let _ = sent.answer(Err(TransactError::Disconnected { reason: reason.clone() }));
+        }
+        for waiting in self.gathering.take() {
+            let _ = waiting.answer.send(Err(TransactError::NotConnected { reason: reason.clone() }));
         }
         for (_, answer) in self.calls.drain() {
             let _ = answer.send(Err(CallError::Disconnected));
@@ -283,5 +315,13 @@ impl Task {
                 state.send_replace(LockState::Failed(LockFailure::Disconnected));
             }
         }
+    }
+}
+
+/// Never, where there is no deadline.
+async fn due(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
     }
 }

@@ -164,3 +164,47 @@ async fn the_other_failures_have_their_types() {
     let error = client.transact(Transaction::new().with(nowhere)).await.unwrap_err();
     assert!(matches!(&error, TransactError::Refused(_)), "{error:?}");
 }
+
+#[tokio::test]
+async fn a_group_shares_a_transaction_but_no_failure() {
+    let server = server();
+    let client = connect(&server).await;
+    let bridge = add_bridge(&client, "br0").await;
+    let mut changes = client.changes();
+    let group = |prefix: &'static str| {
+        let client = client.clone();
+        let tasks: Vec<_> = (0..200)
+            .map(|index| {
+                let client = client.clone();
+                // In the second group one takes a name that is taken.
+                let name = if index == 77 { "p77".to_owned() } else { format!("{prefix}{index}") };
+                tokio::spawn(async move { client.transact_grouped(add_port(bridge, &name)).await })
+            })
+            .collect();
+        async move {
+            let mut failed = Vec::new();
+            for (index, task) in tasks.into_iter().enumerate() {
+                match task.await.unwrap() {
+                    Ok(committed) => {
+                        assert_eq!((committed.replies().len(), committed.count(2)), (3, Some(1)));
+                    }
+                    Err(error) => failed.push((index, error)),
+                }
+            }
+            failed
+        }
+    };
+    assert_eq!(group("p").await, []);
+    let mut transactions = 0;
+    let mut ports = 0;
+    while ports < 200 {
+        let set = within(changes.next()).await.unwrap();
+        ports += set.rows::<Port>().count();
+        transactions += 1;
+    }
+    assert!(transactions < 50, "{transactions} transactions for 200 callers");
+
+    let failed = group("q").await;
+    assert!(matches!(failed[..], [(77, TransactError::Constraint { .. })]), "{failed:?}");
+    assert_eq!(client.replica().count::<Port>(), 1 + 200 + 199);
+}
