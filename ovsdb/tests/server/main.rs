@@ -7,6 +7,7 @@ mod support;
 
 mod connect;
 mod lock;
+mod random;
 mod reconnect;
 mod schema;
 mod transact;
