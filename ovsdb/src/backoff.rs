@@ -38,8 +38,9 @@ mod tests {
     #[test]
     fn doubles_up_to_its_maximum_and_starts_again() {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_millis(350));
-        let longest: Vec<u128> = (0..4).map(|_| backoff.failed(u64::MAX).as_millis()).collect();
-        assert_eq!(longest, [99, 199, 349, 349]);
+        let longest: Vec<u128> =
+            (0..4).map(|_| backoff.failed(u64::MAX).as_micros().div_ceil(1000)).collect();
+        assert_eq!(longest, [100, 200, 350, 350]);
         backoff.succeeded();
         assert_eq!(backoff.failed(0), Duration::from_millis(50));
     }

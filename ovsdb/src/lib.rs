@@ -7,7 +7,7 @@
 //! * [`replica`]: our copy of the monitored tables, an immutable snapshot after each change;
 //! * [`client`] (feature `tokio`): one task that owns the socket and the replica, behind a cheap handle.
 //!
-//! [`notation`] holds the values and operations of the protocol, [`table`] the typed view of a table.
+//! [`notation`] holds the values and operations of the protocol, [`mod@table`] the typed view of a table.
 
 pub mod backoff;
 #[cfg(feature = "tokio")]
@@ -30,3 +30,7 @@ pub use remote::{Remote, Remotes};
 pub use replica::Replica;
 pub use table::{AnyColumn, Column, Ref, Table};
 pub use uuid::Uuid;
+
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -53,7 +53,11 @@ impl Monitor {
         Self { database: Cow::Owned(database.into()), tables }
     }
 
-    /// And all columns that `T` knows. `T` is of the same database.
+    /// And all columns that `T` knows.
+    ///
+    /// # Panics
+    ///
+    /// When `T` is of another database; so do the other two.
     pub fn and<T: Table>(self) -> Self {
         self.with_columns::<T>(|_| true)
     }
@@ -80,7 +84,7 @@ impl Monitor {
 
     /// A table named twice is copied as it was named last.
     fn with_columns<T: Table>(mut self, wanted: impl Fn(&str) -> bool) -> Self {
-        debug_assert_eq!(self.database, T::DATABASE, "a monitor is of one database");
+        assert_eq!(self.database, T::DATABASE, "a monitor is of one database, and {} is of another", T::NAME);
         let columns = T::COLUMNS.iter().filter(|column| wanted(column.name));
         let columns = columns
             .map(|column| MonitoredColumn { name: Cow::Borrowed(column.name), shape: column.shape })

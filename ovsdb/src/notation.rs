@@ -2,6 +2,8 @@
 
 mod atom;
 mod condition;
+#[cfg(feature = "tokio")]
+mod group;
 mod operation;
 mod outcome;
 mod transaction;
@@ -14,6 +16,8 @@ pub use outcome::{Committed, OperationFailed, Reply, ServerError, TransactError}
 pub use transaction::Transaction;
 pub use value::Value;
 
+#[cfg(feature = "tokio")]
+pub(crate) use group::Group;
 pub(crate) use outcome::parse_results;
 
 #[cfg(test)]

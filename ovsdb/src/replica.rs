@@ -1,6 +1,7 @@
 //! Our copy of a database. A [`Replica`] never changes; each update makes a new one that shares with
 //! the old all rows that stayed the same.
 
+mod changes;
 mod row;
 mod row_map;
 
@@ -12,6 +13,7 @@ use uuid::Uuid;
 use crate::monitor::{Monitor, RowUpdate, Updates};
 use crate::table::{Ref, Table};
 
+pub use changes::RowChange;
 pub use row::Row;
 use row_map::RowMap;
 
@@ -22,6 +24,8 @@ pub struct Replica {
     tables: Vec<Arc<RowMap>>,
     serial: u64,
     transaction: Option<Uuid>,
+    /// Made by the dump of a connection and not by an update.
+    began_again: bool,
 }
 
 /// An update that does not fit our copy: it missed something and must be made anew.
@@ -49,7 +53,7 @@ impl Replica {
     /// An empty copy.
     pub fn new(monitor: Arc<Monitor>) -> Self {
         let tables = monitor.tables().iter().map(|_| Arc::default()).collect();
-        Self { monitor, tables, serial: 0, transaction: None }
+        Self { monitor, tables, serial: 0, transaction: None, began_again: false }
     }
 
     /// The rows of table `T` in the order of their UUIDs. Empty for a table that is not monitored.
@@ -113,6 +117,21 @@ impl Replica {
         self.transaction
     }
 
+    /// Whether this is the beginning of a connection, and so may differ from the one before by more than one
+    /// transaction.
+    pub fn began_again(&self) -> bool {
+        self.began_again
+    }
+
+    /// Whether any row differs from an `older` replica.
+    pub fn differs_from(&self, older: &Self) -> bool {
+        if self.monitor != older.monitor {
+            return self != older;
+        }
+        let pairs = self.tables.iter().zip(&older.tables);
+        pairs.into_iter().any(|(new, old)| !Arc::ptr_eq(new, old) && new.differs_from(old))
+    }
+
     /// Notes the transaction that the last update brought us to; `None` changes nothing.
     pub fn set_transaction(&mut self, transaction: Option<Uuid>) {
         self.transaction = transaction.or(self.transaction);
@@ -129,6 +148,7 @@ impl Replica {
         let mut replica = if resumed { self.clone() } else { Self::new(monitor) };
         replica.serial = self.serial;
         replica.apply(dump)?;
+        replica.began_again = true;
         Ok(replica)
     }
 
@@ -170,6 +190,7 @@ impl Replica {
             }
         }
         self.serial += 1;
+        self.began_again = false;
         Ok(())
     }
 }

@@ -183,6 +183,11 @@ impl Session {
         (!self.output.is_empty()).then(|| std::mem::take(&mut self.output))
     }
 
+    /// How many bytes [`poll_transmit`](Self::poll_transmit) would give.
+    pub fn unsent(&self) -> usize {
+        self.output.len()
+    }
+
     /// What happened, oldest first. Call until `None`.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()

@@ -94,7 +94,7 @@ impl Connection {
 
     /// Bytes that wait for the socket.
     pub(super) fn backlog(&self) -> usize {
-        self.outgoing.len()
+        self.outgoing.len() + self.session.unsent()
     }
 
     /// Waits until something was read or written or came due, and lets the session handle it. May be dropped

@@ -2,16 +2,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::connection::Connection;
 use super::error::{CallError, ConnectionLost};
+use super::group::{Gathering, Outcome, Sent, Waiting};
 use super::lock::{LockFailure, LockState};
-use super::{ConnectOptions, ConnectionState};
+use super::{COMMANDS, ConnectOptions, ConnectionState};
 use crate::backoff::Backoff;
 use crate::monitor::Monitor;
-use crate::notation::{Committed, TransactError, Transaction};
+use crate::notation::{Group, TransactError, Transaction};
 use crate::remote::Remotes;
 use crate::replica::Replica;
 use crate::session::{Event, RequestId, Session, SessionError};
@@ -22,7 +24,7 @@ const HIGH_WATER: usize = 4 << 20;
 /// What a handle asks of the task.
 #[derive(Debug)]
 pub(super) enum Command {
-    Transact { transaction: Transaction, answer: oneshot::Sender<Result<Committed, TransactError>> },
+    Transact { transaction: Transaction, grouped: bool, answer: oneshot::Sender<Outcome> },
     Call { method: String, params: Box<RawValue>, answer: Answer },
     Lock { name: String, steal: bool, state: watch::Sender<LockState> },
 }
@@ -38,9 +40,11 @@ pub(super) struct Task {
     replica: Replica,
     commands: mpsc::Receiver<Command>,
     published: watch::Sender<Arc<Replica>>,
+    updates: broadcast::Sender<Arc<Replica>>,
     state: watch::Sender<ConnectionState>,
     wakeup: Arc<Notify>,
-    transactions: HashMap<RequestId, oneshot::Sender<Result<Committed, TransactError>>>,
+    transactions: HashMap<RequestId, Sent>,
+    gathering: Gathering,
     calls: HashMap<RequestId, Answer>,
     locks: HashMap<String, watch::Sender<LockState>>,
 }
@@ -54,10 +58,11 @@ impl Task {
         replica: Replica,
         commands: mpsc::Receiver<Command>,
         published: watch::Sender<Arc<Replica>>,
+        updates: broadcast::Sender<Arc<Replica>>,
         state: watch::Sender<ConnectionState>,
         wakeup: Arc<Notify>,
     ) -> Self {
-        let (transactions, calls, locks) = Default::default();
+        let (transactions, gathering, calls, locks) = Default::default();
         Self {
             remotes,
             options,
@@ -65,9 +70,11 @@ impl Task {
             replica,
             commands,
             published,
+            updates,
             state,
             wakeup,
             transactions,
+            gathering,
             calls,
             locks,
         }
@@ -98,10 +105,12 @@ impl Task {
                 command = self.commands.recv(), if connection.backlog() < HIGH_WATER => {
                     let Some(command) = command else { return Ok(()) };
                     self.handle_command(command, connection.session())?;
-                    while let Ok(command) = self.commands.try_recv() {
+                    for _ in 1..COMMANDS {
+                        let Ok(command) = self.commands.try_recv() else { break };
                         self.handle_command(command, connection.session())?;
                     }
                 }
+                () = due(self.gathering.deadline()) => self.send_group(connection.session())?,
                 () = self.wakeup.notified() => self.release_dropped(connection.session())?,
             }
         }
@@ -109,8 +118,13 @@ impl Task {
 
     fn handle_command(&mut self, command: Command, session: &mut Session) -> Result<(), SessionError> {
         match command {
-            Command::Transact { transaction, answer } => {
-                self.transactions.insert(session.transact(&transaction)?, answer);
+            Command::Transact { transaction, grouped, answer } => {
+                let waiting = Waiting { transaction, answer };
+                if !grouped || !Group::admits(&waiting.transaction) {
+                    self.send(waiting, session)?;
+                } else if self.gathering.add(waiting) {
+                    self.send_group(session)?;
+                }
             }
             Command::Call { method, params, answer } => {
                 self.calls.insert(session.call(&method, &params)?, answer);
@@ -133,7 +147,24 @@ impl Task {
         Ok(())
     }
 
-    /// All events of one turn make one replica. Answers go out after it, so that who awaits a transaction
+    fn send(&mut self, waiting: Waiting, session: &mut Session) -> Result<(), SessionError> {
+        let id = session.transact(&waiting.transaction)?;
+        self.transactions.insert(id, Sent::One(waiting.answer));
+        Ok(())
+    }
+
+    fn send_group(&mut self, session: &mut Session) -> Result<(), SessionError> {
+        let mut members = self.gathering.take();
+        if members.len() == 1 {
+            return members.pop().map_or(Ok(()), |waiting| self.send(waiting, session));
+        }
+        let group = Group::of(members.iter().map(|waiting| &waiting.transaction));
+        let id = session.transact(group.merged())?;
+        self.transactions.insert(id, Sent::Grouped(group, members));
+        Ok(())
+    }
+
+    /// All events of one turn publish one replica, but readers of changes get each update. Answers go out after it, so that who awaits a transaction
     /// sees its effect.
     fn handle_events(&mut self, session: &mut Session) -> Result<(), ConnectionLost> {
         let mut updated = false;
@@ -144,6 +175,9 @@ impl Task {
                     self.replica.apply(updates)?;
                     self.replica.set_transaction(transaction);
                     updated = true;
+                    if self.updates.receiver_count() > 0 {
+                        let _ = self.updates.send(Arc::new(self.replica.clone()));
+                    }
                 }
                 event => answered.push(event),
             }
@@ -152,18 +186,18 @@ impl Task {
             self.publish();
         }
         for event in answered {
-            self.answer(event);
+            for again in self.answer(event) {
+                self.send(again, session)?;
+            }
         }
         Ok(())
     }
 
-    /// Who asked may have stopped waiting; that is no error.
-    fn answer(&mut self, event: Event) {
+    /// Who asked may have stopped waiting; that is no error. What comes back is to be sent again.
+    fn answer(&mut self, event: Event) -> Vec<Waiting> {
         match event {
             Event::Transacted { id, outcome } => {
-                if let Some(answer) = self.transactions.remove(&id) {
-                    let _ = answer.send(outcome);
-                }
+                return self.transactions.remove(&id).map_or_else(Vec::new, |sent| sent.answer(outcome));
             }
             Event::Answered { id, outcome } => {
                 if let Some(answer) = self.calls.remove(&id) {
@@ -182,6 +216,7 @@ impl Task {
             }
             Event::Monitored { .. } | Event::Updated { .. } => {}
         }
+        Vec::new()
     }
 
     fn publish(&self) {
@@ -205,8 +240,11 @@ impl Task {
     fn disconnected(&mut self, lost: &ConnectionLost) {
         let reason = lost.to_string();
         tracing::warn!(remotes = %self.remotes, reason, "connection to the database lost");
-        for (_, answer) in self.transactions.drain() {
-            let _ = answer.send(Err(TransactError::Disconnected { reason: reason.clone() }));
+        for (_, sent) in self.transactions.drain() {
+            let _ = sent.answer(Err(TransactError::Disconnected { reason: reason.clone() }));
+        }
+        for waiting in self.gathering.take() {
+            let _ = waiting.answer.send(Err(TransactError::NotConnected { reason: reason.clone() }));
         }
         for (_, answer) in self.calls.drain() {
             let _ = answer.send(Err(CallError::Disconnected));
@@ -236,6 +274,7 @@ impl Task {
                         continue;
                     }
                     self.publish();
+                    let _ = self.updates.send(Arc::new(self.replica.clone()));
                     self.state.send_replace(ConnectionState::Connected);
                     tracing::info!(remotes = %self.remotes, "connected to the database again");
                     return Some(connection);
@@ -276,5 +315,13 @@ impl Task {
                 state.send_replace(LockState::Failed(LockFailure::Disconnected));
             }
         }
+    }
+}
+
+/// Never, where there is no deadline.
+async fn due(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
     }
 }

@@ -28,6 +28,11 @@ pub struct Committed {
 }
 
 impl Committed {
+    #[cfg(feature = "tokio")]
+    pub(super) fn from_replies(replies: Vec<Reply>) -> Self {
+        Self { replies }
+    }
+
     /// One reply an operation, in order.
     pub fn replies(&self) -> &[Reply] {
         &self.replies

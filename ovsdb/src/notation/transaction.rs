@@ -21,6 +21,11 @@ impl Transaction {
         &self.operations
     }
 
+    #[cfg(feature = "tokio")]
+    pub(super) fn operations_mut(&mut self) -> &mut [Operation] {
+        &mut self.operations
+    }
+
     /// Appends an operation and gives its index, by which the results name it.
     pub fn push(&mut self, operation: Operation) -> usize {
         self.operations.push(operation);

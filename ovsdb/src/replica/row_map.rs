@@ -25,6 +25,10 @@ impl RowMap {
         self.len == 0
     }
 
+    pub(super) fn leaves(&self) -> &[Arc<Vec<(Uuid, Row)>>] {
+        &self.leaves
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (Uuid, &Row)> + '_ {
         self.leaves.iter().flat_map(|leaf| leaf.iter().map(|(uuid, row)| (*uuid, row)))
     }

@@ -21,20 +21,21 @@
 macro_rules! table {
     (
         $(#[$meta:meta])*
-        pub struct $table:ident: $database:literal, $name:literal {
+        $vis:vis struct $table:ident: $database:literal, $name:literal {
             $( $(#[$column_meta:meta])* $field:ident, $constant:ident, $column:literal: $type:ty; )*
         }
     ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, Default, PartialEq)]
-        pub struct $table {
-            $( $(#[$column_meta])* pub $field: $type, )*
+        $vis struct $table {
+            $( $(#[$column_meta])* $vis $field: $type, )*
         }
 
+        #[allow(dead_code, reason = "a column need not be named to be copied")]
         impl $table {
             $(
                 #[doc = concat!("Column `", $column, "`.")]
-                pub const $constant: $crate::Column<Self, $type> = $crate::Column::new($column);
+                $vis const $constant: $crate::Column<Self, $type> = $crate::Column::new($column);
             )*
         }
 
@@ -79,11 +80,11 @@ macro_rules! table {
 macro_rules! enumeration {
     (
         $(#[$meta:meta])*
-        pub enum $name:ident { $( $variant:ident = $text:literal, )* }
+        $vis:vis enum $name:ident { $( $variant:ident = $text:literal, )* }
     ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name {
+        $vis enum $name {
             $( #[doc = concat!("`", $text, "`")] $variant, )*
             /// A string that this version does not know.
             Unknown(::std::boxed::Box<str>),
@@ -91,7 +92,7 @@ macro_rules! enumeration {
 
         impl $name {
             /// The string in the database.
-            pub fn as_str(&self) -> &str {
+            $vis fn as_str(&self) -> &str {
                 match self {
                     $( Self::$variant => $text, )*
                     Self::Unknown(text) => text,
