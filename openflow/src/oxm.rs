@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub use fields::OxmField;
 
+use crate::types::MacAddr;
 use crate::wire::macros::{wire_code, wire_flags};
 use crate::wire::{DecodeError, Fixed, Payload, Reader, Wire};
 
@@ -132,6 +133,18 @@ impl Masked<Ipv6Addr> {
 impl<T> From<T> for Masked<T> {
     fn from(value: T) -> Self {
         Self { value, mask: None }
+    }
+}
+
+impl From<[u8; 4]> for Masked<Ipv4Addr> {
+    fn from(octets: [u8; 4]) -> Self {
+        Ipv4Addr::from(octets).into()
+    }
+}
+
+impl From<[u8; 6]> for Masked<MacAddr> {
+    fn from(octets: [u8; 6]) -> Self {
+        MacAddr(octets).into()
     }
 }
 

@@ -17,12 +17,12 @@ use std::time::{Duration, Instant};
 pub use event::{BundleError, Event, RequestError, SessionError};
 
 use crate::framer::Framer;
-use crate::message::config::Features;
+use crate::message::config::{Features, FragmentHandling, SwitchConfig};
 use crate::message::error::{ErrorCode, ErrorMessage};
 use crate::message::experimenter::{BundleControl, BundleId, Experimenter};
 use crate::message::hello::Hello;
 use crate::message::{self, Body, Message, VERSION};
-use crate::types::Xid;
+use crate::types::{MaxLen, Xid};
 use crate::wire::{EncodeError, Reader};
 use bundle::Bundles;
 use requests::Requests;
@@ -39,17 +39,22 @@ pub struct SessionConfig {
     pub request_timeout: Duration,
     /// How many bytes a multipart reply may have in all.
     pub max_reply: usize,
+    /// Sent to the datapath as its configuration when the handshake is over. Open vSwitch sends no asynchronous message
+    /// at all (packet-in, port-status, flow-removed) over a management socket before it has been given one that is not
+    /// 0. None leaves the datapath as it is.
+    pub miss_send_len: Option<MaxLen>,
 }
 
 impl Default for SessionConfig {
     /// 10 s for the handshake, 5 s between probes (which is Open vSwitch's habit), 60 s for a reply, which may be
-    /// 256 MiB (about a million flow entries).
+    /// 256 MiB (about a million flow entries). Asynchronous messages are wanted, packets whole.
     fn default() -> Self {
         Self {
             handshake_timeout: Duration::from_secs(10),
             probe_interval: Duration::from_secs(5),
             request_timeout: Duration::from_secs(60),
             max_reply: 256 << 20,
+            miss_send_len: Some(MaxLen::NO_BUFFER),
         }
     }
 }
@@ -189,6 +194,9 @@ impl Session {
     fn ready(&mut self, now: Instant, features: Features) {
         self.state = State::Ready;
         self.last_input = now;
+        if let Some(miss_send_len) = self.config.miss_send_len {
+            self.send_urgent(Body::SetConfig(SwitchConfig { flags: FragmentHandling::NORMAL, miss_send_len }));
+        }
         self.events.push_back(Event::Ready(features));
     }
 

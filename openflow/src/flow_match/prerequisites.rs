@@ -49,6 +49,10 @@ pub(super) fn missing(field: &OxmField, fields: &[OxmField]) -> Option<&'static 
         }
         F::MplsLabel(_) | F::MplsTc(_) | F::MplsBos(_) | F::MplsTtl(_) => (eth(MPLS), "eth_type of MPLS"),
         F::PbbIsid(_) => (eth(&[EthType::PBB]), "eth_type of PBB"),
+        F::NshFlags(_) | F::NshMdtype(_) | F::NshNp(_) | F::NshSpi(_) | F::NshSi(_) | F::NshTtl(_) => {
+            (eth(&[EthType::NSH]), "eth_type of NSH")
+        }
+        F::NshC1(_) | F::NshC2(_) | F::NshC3(_) | F::NshC4(_) => (eth(&[EthType::NSH]), "eth_type of NSH"),
         F::CtNwSrc(_) | F::CtNwDst(_) => (eth(IPV4), "eth_type of IPv4"),
         F::CtIpv6Src(_) | F::CtIpv6Dst(_) => (eth(IPV6), "eth_type of IPv6"),
         F::CtNwProto(_) => (eth(IP), "eth_type of IPv4 or IPv6"),

@@ -25,11 +25,11 @@ oxm_fields! {
             /// VLAN id and whether there is a tag (`OFPXMT_OFB_VLAN_VID`).
             6 => VlanVid vlan_vid VLAN_VID (VlanVid, maskable, dec) "vlan_vid" [0x8000 6 "OXM_OF_VLAN_VID"],
             /// VLAN priority; needs a tag (`OFPXMT_OFB_VLAN_PCP`).
-            7 => VlanPcp vlan_pcp VLAN_PCP (u8, exact, dec) "vlan_pcp" [0x8000 7 "OXM_OF_VLAN_PCP"],
+            7 => VlanPcp vlan_pcp VLAN_PCP (u8, plain, dec) "vlan_pcp" [0x8000 7 "OXM_OF_VLAN_PCP"],
             /// DSCP, 6 bits; needs IP (`OFPXMT_OFB_IP_DSCP`).
-            8 => IpDscp ip_dscp IP_DSCP (u8, exact, dec) "ip_dscp" [0x8000 8 "OXM_OF_IP_DSCP"],
+            8 => IpDscp ip_dscp IP_DSCP (u8, plain, dec) "ip_dscp" [0x8000 8 "OXM_OF_IP_DSCP"],
             /// ECN, 2 bits; needs IP (`OFPXMT_OFB_IP_ECN`).
-            9 => IpEcn ip_ecn IP_ECN (u8, exact, dec) "nw_ecn" [0x0001 28 "NXM_NX_IP_ECN"],
+            9 => IpEcn ip_ecn IP_ECN (u8, plain, dec) "nw_ecn" [0x0001 28 "NXM_NX_IP_ECN"],
             /// Payload of the IP packet; needs IP (`OFPXMT_OFB_IP_PROTO`).
             10 => IpProto ip_proto IP_PROTO (IpProto, exact, dec) "nw_proto" [0x0000 6 "NXM_OF_IP_PROTO"],
             /// IPv4 source; needs IPv4 (`OFPXMT_OFB_IPV4_SRC`).
@@ -49,11 +49,11 @@ oxm_fields! {
             /// SCTP destination port; needs SCTP. Masks: Open vSwitch (`OFPXMT_OFB_SCTP_DST`).
             18 => SctpDst sctp_dst SCTP_DST (u16, maskable, dec) "sctp_dst" [0x8000 18 "OXM_OF_SCTP_DST"],
             /// ICMP type; needs ICMP (`OFPXMT_OFB_ICMPV4_TYPE`).
-            19 => Icmpv4Type icmpv4_type ICMPV4_TYPE (u8, exact, dec) "icmp_type" [0x0000 13 "NXM_OF_ICMP_TYPE"],
+            19 => Icmpv4Type icmpv4_type ICMPV4_TYPE (u8, plain, dec) "icmp_type" [0x0000 13 "NXM_OF_ICMP_TYPE"],
             /// ICMP code; needs ICMP (`OFPXMT_OFB_ICMPV4_CODE`).
-            20 => Icmpv4Code icmpv4_code ICMPV4_CODE (u8, exact, dec) "icmp_code" [0x0000 14 "NXM_OF_ICMP_CODE"],
+            20 => Icmpv4Code icmpv4_code ICMPV4_CODE (u8, plain, dec) "icmp_code" [0x0000 14 "NXM_OF_ICMP_CODE"],
             /// ARP operation; needs ARP (`OFPXMT_OFB_ARP_OP`).
-            21 => ArpOp arp_op ARP_OP (u16, exact, dec) "arp_op" [0x0000 15 "NXM_OF_ARP_OP"],
+            21 => ArpOp arp_op ARP_OP (u16, plain, dec) "arp_op" [0x0000 15 "NXM_OF_ARP_OP"],
             /// ARP sender address; needs ARP (`OFPXMT_OFB_ARP_SPA`).
             22 => ArpSpa arp_spa ARP_SPA (Ipv4Addr, maskable, ip) "arp_spa" [0x0000 16 "NXM_OF_ARP_SPA"],
             /// ARP target address; needs ARP (`OFPXMT_OFB_ARP_TPA`).
@@ -69,9 +69,9 @@ oxm_fields! {
             /// IPv6 flow label; needs IPv6 (`OFPXMT_OFB_IPV6_FLABEL`).
             28 => Ipv6Flabel ipv6_flabel IPV6_FLABEL (FlowLabel, maskable, hex) "ipv6_label" [0x0001 27 "NXM_NX_IPV6_LABEL"],
             /// ICMPv6 type; needs ICMPv6 (`OFPXMT_OFB_ICMPV6_TYPE`).
-            29 => Icmpv6Type icmpv6_type ICMPV6_TYPE (u8, exact, dec) "icmpv6_type" [0x0001 21 "NXM_NX_ICMPV6_TYPE"],
+            29 => Icmpv6Type icmpv6_type ICMPV6_TYPE (u8, plain, dec) "icmpv6_type" [0x0001 21 "NXM_NX_ICMPV6_TYPE"],
             /// ICMPv6 code; needs ICMPv6 (`OFPXMT_OFB_ICMPV6_CODE`).
-            30 => Icmpv6Code icmpv6_code ICMPV6_CODE (u8, exact, dec) "icmpv6_code" [0x0001 22 "NXM_NX_ICMPV6_CODE"],
+            30 => Icmpv6Code icmpv6_code ICMPV6_CODE (u8, plain, dec) "icmpv6_code" [0x0001 22 "NXM_NX_ICMPV6_CODE"],
             /// Target of neighbour discovery; needs type 135 or 136. Masks: Open vSwitch (`OFPXMT_OFB_IPV6_ND_TARGET`).
             31 => Ipv6NdTarget ipv6_nd_target IPV6_ND_TARGET (Ipv6Addr, maskable, ip) "nd_target" [0x0001 23 "NXM_NX_ND_TARGET"],
             /// Source address of a solicitation; needs type 135. Masks: Open vSwitch (`OFPXMT_OFB_IPV6_ND_SLL`).
@@ -79,11 +79,11 @@ oxm_fields! {
             /// Target address of an advertisement; needs type 136. Masks: Open vSwitch (`OFPXMT_OFB_IPV6_ND_TLL`).
             33 => Ipv6NdTll ipv6_nd_tll IPV6_ND_TLL (MacAddr, maskable, mac) "nd_tll" [0x0001 25 "NXM_NX_ND_TLL"],
             /// MPLS label, 20 bits; needs MPLS (`OFPXMT_OFB_MPLS_LABEL`).
-            34 => MplsLabel mpls_label MPLS_LABEL (u32, exact, dec) "mpls_label" [0x8000 34 "OXM_OF_MPLS_LABEL"],
+            34 => MplsLabel mpls_label MPLS_LABEL (u32, plain, dec) "mpls_label" [0x8000 34 "OXM_OF_MPLS_LABEL"],
             /// MPLS traffic class, 3 bits; needs MPLS (`OFPXMT_OFB_MPLS_TC`).
-            35 => MplsTc mpls_tc MPLS_TC (u8, exact, dec) "mpls_tc" [0x8000 35 "OXM_OF_MPLS_TC"],
+            35 => MplsTc mpls_tc MPLS_TC (u8, plain, dec) "mpls_tc" [0x8000 35 "OXM_OF_MPLS_TC"],
             /// MPLS bottom of stack, 1 bit; needs MPLS (`OFPXMT_OFB_MPLS_BOS`).
-            36 => MplsBos mpls_bos MPLS_BOS (u8, exact, dec) "mpls_bos" [0x8000 36 "OXM_OF_MPLS_BOS"],
+            36 => MplsBos mpls_bos MPLS_BOS (u8, plain, dec) "mpls_bos" [0x8000 36 "OXM_OF_MPLS_BOS"],
             /// PBB service instance; needs PBB (`OFPXMT_OFB_PBB_ISID`).
             37 => PbbIsid pbb_isid PBB_ISID ([u8; 3], maskable, hex) "pbb_isid" [0x8000 37 "OXM_OF_PBB_ISID"],
             /// Tunnel key (`OFPXMT_OFB_TUNNEL_ID`).
@@ -111,11 +111,11 @@ oxm_fields! {
         }
         0x0000 0 {
             /// Port of entry in 16 bits, for register moves (`NXM_OF_IN_PORT`).
-            0 => NxmInPort nxm_in_port NXM_IN_PORT (u16, exact, dec) "nxm_in_port" [0x0000 0 "NXM_OF_IN_PORT"],
+            0 => NxmInPort nxm_in_port NXM_IN_PORT (u16, plain, dec) "nxm_in_port" [0x0000 0 "NXM_OF_IN_PORT"],
             /// The VLAN tag as a whole (`NXM_OF_VLAN_TCI`).
             4 => VlanTci vlan_tci VLAN_TCI (VlanTci, maskable, hex) "vlan_tci" [0x0000 4 "NXM_OF_VLAN_TCI"],
             /// The TOS byte without ECN (`NXM_OF_IP_TOS`).
-            5 => NxmIpTos nw_tos NW_TOS (u8, exact, dec) "nw_tos" [0x0000 5 "NXM_OF_IP_TOS"],
+            5 => NxmIpTos nw_tos NW_TOS (u8, plain, dec) "nw_tos" [0x0000 5 "NXM_OF_IP_TOS"],
         }
         0x0001 0 {
             /// Register 0 (`NXM_NX_REG0`).
@@ -153,9 +153,9 @@ oxm_fields! {
             /// Whether the packet is a fragment; needs IP (`NXM_NX_IP_FRAG`).
             26 => IpFrag ip_frag IP_FRAG (u8, maskable, frag) "ip_frag" [0x0001 26 "NXM_NX_IP_FRAG"],
             /// TTL or hop limit; needs IP (`NXM_NX_IP_TTL`).
-            29 => IpTtl nw_ttl NW_TTL (u8, exact, dec) "nw_ttl" [0x0001 29 "NXM_NX_IP_TTL"],
+            29 => IpTtl nw_ttl NW_TTL (u8, plain, dec) "nw_ttl" [0x0001 29 "NXM_NX_IP_TTL"],
             /// MPLS TTL; needs MPLS (`NXM_NX_MPLS_TTL`).
-            30 => MplsTtl mpls_ttl MPLS_TTL (u8, exact, dec) "mpls_ttl" [0x0001 30 "NXM_NX_MPLS_TTL"],
+            30 => MplsTtl mpls_ttl MPLS_TTL (u8, plain, dec) "mpls_ttl" [0x0001 30 "NXM_NX_MPLS_TTL"],
             /// IPv4 source of the tunnel (`NXM_NX_TUN_IPV4_SRC`).
             31 => TunSrc tun_src TUN_SRC (Ipv4Addr, maskable, ip) "tun_src" [0x0001 31 "NXM_NX_TUN_IPV4_SRC"],
             /// IPv4 destination of the tunnel (`NXM_NX_TUN_IPV4_DST`).
@@ -165,9 +165,9 @@ oxm_fields! {
             /// Hash of the datapath (`NXM_NX_DP_HASH`).
             35 => DpHash dp_hash DP_HASH (u32, maskable, hex) "dp_hash" [0x0001 35 "NXM_NX_DP_HASH"],
             /// Recirculation (`NXM_NX_RECIRC_ID`).
-            36 => RecircId recirc_id RECIRC_ID (u32, exact, dec) "recirc_id" [0x0001 36 "NXM_NX_RECIRC_ID"],
+            36 => RecircId recirc_id RECIRC_ID (u32, plain, dec) "recirc_id" [0x0001 36 "NXM_NX_RECIRC_ID"],
             /// The conjunction that was found (`NXM_NX_CONJ_ID`).
-            37 => ConjId conj_id CONJ_ID (u32, exact, dec) "conj_id" [0x0001 37 "NXM_NX_CONJ_ID"],
+            37 => ConjId conj_id CONJ_ID (u32, plain, dec) "conj_id" [0x0001 37 "NXM_NX_CONJ_ID"],
             /// VXLAN group policy id (`NXM_NX_TUN_GBP_ID`).
             38 => TunGbpId tun_gbp_id TUN_GBP_ID (u16, maskable, dec) "tun_gbp_id" [0x0001 38 "NXM_NX_TUN_GBP_ID"],
             /// VXLAN group policy flags (`NXM_NX_TUN_GBP_FLAGS`).
@@ -177,7 +177,7 @@ oxm_fields! {
             /// Connection state (`NXM_NX_CT_STATE`).
             105 => CtState ct_state CT_STATE (CtState, maskable, ct_state) "ct_state" [0x0001 105 "NXM_NX_CT_STATE"],
             /// Connection zone (`NXM_NX_CT_ZONE`).
-            106 => CtZone ct_zone CT_ZONE (u16, exact, hex) "ct_zone" [0x0001 106 "NXM_NX_CT_ZONE"],
+            106 => CtZone ct_zone CT_ZONE (u16, plain, hex) "ct_zone" [0x0001 106 "NXM_NX_CT_ZONE"],
             /// Connection mark (`NXM_NX_CT_MARK`).
             107 => CtMark ct_mark CT_MARK (u32, maskable, hex) "ct_mark" [0x0001 107 "NXM_NX_CT_MARK"],
             /// Connection label (`NXM_NX_CT_LABEL`).
@@ -195,7 +195,7 @@ oxm_fields! {
             /// Registers 12 to 15 as one (`NXM_NX_XXREG3`).
             114 => Xxreg3 xxreg3 XXREG3 (Bits128, maskable, hex) "xxreg3" [0x0001 114 "NXM_NX_XXREG3"],
             /// IP protocol of the connection (`NXM_NX_CT_NW_PROTO`).
-            119 => CtNwProto ct_nw_proto CT_NW_PROTO (u8, exact, dec) "ct_nw_proto" [0x0001 119 "NXM_NX_CT_NW_PROTO"],
+            119 => CtNwProto ct_nw_proto CT_NW_PROTO (u8, plain, dec) "ct_nw_proto" [0x0001 119 "NXM_NX_CT_NW_PROTO"],
             /// IPv4 source of the connection (`NXM_NX_CT_NW_SRC`).
             120 => CtNwSrc ct_nw_src CT_NW_SRC (Ipv4Addr, maskable, ip) "ct_nw_src" [0x0001 120 "NXM_NX_CT_NW_SRC"],
             /// IPv4 destination of the connection (`NXM_NX_CT_NW_DST`).
@@ -214,6 +214,42 @@ oxm_fields! {
             42 => TcpFlags tcp_flags TCP_FLAGS (TcpFlags, maskable, tcp_flags) "tcp_flags" [0x0001 34 "NXM_NX_TCP_FLAGS"],
             /// Where the action set sends the packet (`ONFOXM_ET_ACTSET_OUTPUT`).
             43 => ActsetOutput actset_output ACTSET_OUTPUT (PortNo, exact, disp) "actset_output" [0xffff 43 "ONFOXM_ET_ACTSET_OUTPUT"],
+        }
+        0xffff 0x0000_2320 {
+            /// ERSPAN session index of version 1 (`NXOXM_ET_ERSPAN_IDX`).
+            11 => TunErspanIdx tun_erspan_idx TUN_ERSPAN_IDX (u32, maskable, hex) "tun_erspan_idx" [0xffff 11 "NXOXM_ET_ERSPAN_IDX"],
+            /// ERSPAN version (`NXOXM_ET_ERSPAN_VER`).
+            12 => TunErspanVer tun_erspan_ver TUN_ERSPAN_VER (u8, maskable, dec) "tun_erspan_ver" [0xffff 12 "NXOXM_ET_ERSPAN_VER"],
+            /// ERSPAN direction of version 2 (`NXOXM_ET_ERSPAN_DIR`).
+            13 => TunErspanDir tun_erspan_dir TUN_ERSPAN_DIR (u8, maskable, dec) "tun_erspan_dir" [0xffff 13 "NXOXM_ET_ERSPAN_DIR"],
+            /// ERSPAN hardware id of version 2 (`NXOXM_ET_ERSPAN_HWID`).
+            14 => TunErspanHwid tun_erspan_hwid TUN_ERSPAN_HWID (u8, maskable, hex) "tun_erspan_hwid" [0xffff 14 "NXOXM_ET_ERSPAN_HWID"],
+            /// GTP-U flags (`NXOXM_ET_GTPU_FLAGS`).
+            15 => TunGtpuFlags tun_gtpu_flags TUN_GTPU_FLAGS (u8, maskable, hex) "tun_gtpu_flags" [0xffff 15 "NXOXM_ET_GTPU_FLAGS"],
+            /// GTP-U message type (`NXOXM_ET_GTPU_MSGTYPE`).
+            16 => TunGtpuMsgtype tun_gtpu_msgtype TUN_GTPU_MSGTYPE (u8, maskable, dec) "tun_gtpu_msgtype" [0xffff 16 "NXOXM_ET_GTPU_MSGTYPE"],
+        }
+        0xffff 0x005a_d650 {
+            /// NSH flags; needs NSH (`NXOXM_NSH_FLAGS`).
+            1 => NshFlags nsh_flags NSH_FLAGS (u8, maskable, dec) "nsh_flags" [0xffff 1 "NXOXM_NSH_FLAGS"],
+            /// NSH metadata type; needs NSH (`NXOXM_NSH_MDTYPE`).
+            2 => NshMdtype nsh_mdtype NSH_MDTYPE (u8, plain, dec) "nsh_mdtype" [0xffff 2 "NXOXM_NSH_MDTYPE"],
+            /// NSH next protocol; needs NSH (`NXOXM_NSH_NP`).
+            3 => NshNp nsh_np NSH_NP (u8, plain, dec) "nsh_np" [0xffff 3 "NXOXM_NSH_NP"],
+            /// NSH service path, 24 bits; needs NSH (`NXOXM_NSH_SPI`).
+            4 => NshSpi nsh_spi NSH_SPI (u32, plain, hex) "nsh_spi" [0xffff 4 "NXOXM_NSH_SPI"],
+            /// NSH service index; needs NSH (`NXOXM_NSH_SI`).
+            5 => NshSi nsh_si NSH_SI (u8, plain, dec) "nsh_si" [0xffff 5 "NXOXM_NSH_SI"],
+            /// NSH context header 1; needs NSH (`NXOXM_NSH_C1`).
+            6 => NshC1 nsh_c1 NSH_C1 (u32, maskable, hex) "nsh_c1" [0xffff 6 "NXOXM_NSH_C1"],
+            /// NSH context header 2; needs NSH (`NXOXM_NSH_C2`).
+            7 => NshC2 nsh_c2 NSH_C2 (u32, maskable, hex) "nsh_c2" [0xffff 7 "NXOXM_NSH_C2"],
+            /// NSH context header 3; needs NSH (`NXOXM_NSH_C3`).
+            8 => NshC3 nsh_c3 NSH_C3 (u32, maskable, hex) "nsh_c3" [0xffff 8 "NXOXM_NSH_C3"],
+            /// NSH context header 4; needs NSH (`NXOXM_NSH_C4`).
+            9 => NshC4 nsh_c4 NSH_C4 (u32, maskable, hex) "nsh_c4" [0xffff 9 "NXOXM_NSH_C4"],
+            /// NSH TTL; needs NSH (`NXOXM_NSH_TTL`).
+            10 => NshTtl nsh_ttl NSH_TTL (u8, plain, dec) "nsh_ttl" [0xffff 10 "NXOXM_NSH_TTL"],
         }
     }
 }

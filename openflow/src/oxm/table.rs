@@ -1,7 +1,8 @@
 //! The table macro of the match fields.
 
-/// Groups of rows: `class experimenter { number => Variant builder_method CONSTANT (type, exact|maskable, text kind)
-/// "ovs name" [class number "name"] of the form that Open vSwitch uses in sub-fields }`.
+/// Groups of rows: `class experimenter { number => Variant builder_method CONSTANT (type, exact|plain|maskable, text kind)
+/// "ovs name" [class number "name"] of the form that Open vSwitch uses in sub-fields }`. A plain field is an exact one
+/// whose value is a bare number.
 macro_rules! oxm_fields {
     ($(#[$m:meta])* pub enum $name:ident { $($class:literal $vendor:literal {
         $($(#[$fm:meta])* $num:literal => $var:ident $method:ident $konst:ident ($t:ty, $mask:ident, $kind:ident) $ovs:literal [$sclass:literal $snum:literal $sname:literal]),* $(,)?
@@ -103,7 +104,7 @@ macro_rules! oxm_fields {
         impl $crate::flow_match::MatchBuilder {
             $($(
                 $(#[$fm])*
-                pub fn $method(self, value: impl Into<oxm_fields!(@type $t, $mask)>) -> Self {
+                pub fn $method(self, value: oxm_fields!(@argument $t, $mask)) -> Self {
                     self.field($name::$var(value.into()))
                 }
             )*)*
@@ -111,19 +112,29 @@ macro_rules! oxm_fields {
     };
     (@vendor 0xffff $vendor:literal) => { $vendor };
     (@vendor $class:literal $vendor:literal) => { 0 };
+    (@argument $t:ty, plain) => { $t };
+    (@argument $t:ty, exact) => { impl Into<$t> };
+    (@argument $t:ty, maskable) => { impl Into<$crate::oxm::Masked<$t>> };
     (@type $t:ty, exact) => { $t };
+    (@type $t:ty, plain) => { $t };
     (@type $t:ty, maskable) => { $crate::oxm::Masked<$t> };
     (@masked $v:ident exact) => { $crate::oxm::Masked { value: *$v, mask: None } };
+    (@masked $v:ident plain) => { $crate::oxm::Masked { value: *$v, mask: None } };
     (@masked $v:ident maskable) => { *$v };
     (@canonical $v:ident exact) => { $v };
+    (@canonical $v:ident plain) => { $v };
     (@canonical $v:ident maskable) => { $v.canonical()? };
     (@is_canonical $v:ident exact) => { true };
+    (@is_canonical $v:ident plain) => { true };
     (@is_canonical $v:ident maskable) => { $v.is_canonical() };
     (@exact $e:expr, exact) => { $e };
+    (@exact $e:expr, plain) => { $e };
     (@exact $e:expr, maskable) => { $crate::oxm::Masked { value: $e, mask: None } };
     (@masked_pattern $c:literal, $v:literal, $n:literal, exact) => { ($c, $v, $n, true) };
+    (@masked_pattern $c:literal, $v:literal, $n:literal, plain) => { ($c, $v, $n, true) };
     (@masked_pattern $c:literal, $v:literal, $n:literal, maskable) => { ($c, $v, $n, true) };
     (@decode_masked $var:ident $b:ident $raw:ident exact) => { $raw.unknown() };
+    (@decode_masked $var:ident $b:ident $raw:ident plain) => { $raw.unknown() };
     (@decode_masked $var:ident $b:ident $raw:ident maskable) => {
         Self::$var($crate::oxm::Masked { value: $b.get()?, mask: Some($b.get()?) })
     };

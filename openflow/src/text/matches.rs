@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use super::value::Alternate;
 use crate::flow_match::Match;
 use crate::oxm::{Masked, OxmField as F, VlanTci};
 use crate::types::{EthType, IpProto};
@@ -89,9 +90,17 @@ impl Fields<'_, '_> {
             }
             F::TcpSrc(v) | F::UdpSrc(v) | F::SctpSrc(v) => self.port("tp_src", *v),
             F::TcpDst(v) | F::UdpDst(v) | F::SctpDst(v) => self.port("tp_dst", *v),
+            // ovs-ofctl leaves the masks of these out.
+            F::TunGbpFlags(v) => self.item(format_args!("tun_gbp_flags={}", Alternate(v.value.into()))),
+            F::TunErspanVer(v) => self.item(format_args!("tun_erspan_ver={}", v.value)),
+            F::TunErspanIdx(v) => self.item(format_args!("tun_erspan_idx={}", Alternate(v.value.into()))),
+            F::TunErspanDir(v) => self.item(format_args!("tun_erspan_dir={}", v.value)),
+            F::TunErspanHwid(v) => self.item(format_args!("tun_erspan_hwid={}", Alternate(v.value.into()))),
+            F::TunGtpuFlags(v) => self.item(format_args!("gtpu_flags={}", Alternate(v.value.into()))),
+            F::TunGtpuMsgtype(v) => self.item(format_args!("gtpu_msgtype={}", v.value)),
             F::CtTpSrc(v) => self.port("ct_tp_src", *v),
             F::CtTpDst(v) => self.port("ct_tp_dst", *v),
-            field => self.item(format_args!("{}={}", match_name(field), in_match(field))),
+            field => self.item(format_args!("{}={}", match_name(field), Value(field))),
         }
     }
 
@@ -110,16 +119,6 @@ pub(super) struct Value<'a>(pub(super) &'a F);
 impl Display for Value<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.0.fmt_value(f)
-    }
-}
-
-/// A field's value as a match prints it: a hexadecimal zero is a bare 0.
-fn in_match(field: &F) -> String {
-    let text = Value(field).to_string();
-    match (field, text.strip_prefix("0x0")) {
-        (F::CtLabel(_), _) => text,
-        (_, Some(rest)) if rest.is_empty() || rest.starts_with('/') => format!("0{rest}"),
-        _ => text,
     }
 }
 
@@ -232,7 +231,7 @@ fn match_name(field: &F) -> &'static str {
 
 /// Between these places stand the protocol's shorthand and the VLAN tag.
 const SHORTHAND: u16 = 20;
-const VLAN: u16 = 100;
+const VLAN: u16 = 90;
 
 /// Where ovs-ofctl prints a field; none for what is printed with another one.
 fn place(field: &F) -> Option<u16> {
@@ -260,19 +259,35 @@ fn place(field: &F) -> Option<u16> {
         F::TunIpv6Dst(_) => 64,
         F::TunGbpId(_) => 65,
         F::TunGbpFlags(_) => 66,
-        F::TunFlags(_) => 67,
+        F::TunErspanVer(_) => 67,
+        F::TunErspanIdx(_) => 68,
+        F::TunErspanDir(_) => 69,
+        F::TunErspanHwid(_) => 70,
+        F::TunGtpuFlags(_) => 71,
+        F::TunGtpuMsgtype(_) => 72,
+        F::TunFlags(_) => 73,
         F::Metadata(_) => 80,
         F::InPort(_) => 81,
         F::NxmInPort(_) => 82,
         F::InPhyPort(_) => 83,
         F::VlanVid(_) | F::VlanPcp(_) | F::VlanTci(_) => return None,
-        F::EthSrc(_) => 110,
-        F::EthDst(_) => 111,
-        F::EthType(_) => 112,
+        F::EthSrc(_) => 96,
+        F::EthDst(_) => 97,
+        F::EthType(_) => 98,
         F::Ipv6Src(_) | F::Ipv4Src(_) | F::ArpSpa(_) => 113,
         F::Ipv6Dst(_) | F::Ipv4Dst(_) | F::ArpTpa(_) => 114,
         F::Ipv6Flabel(_) => 115,
         F::IpProto(_) | F::ArpOp(_) => 116,
+        F::NshFlags(_) => 100,
+        F::NshTtl(_) => 101,
+        F::NshMdtype(_) => 102,
+        F::NshNp(_) => 103,
+        F::NshSpi(_) => 104,
+        F::NshSi(_) => 105,
+        F::NshC1(_) => 106,
+        F::NshC2(_) => 107,
+        F::NshC3(_) => 108,
+        F::NshC4(_) => 109,
         F::ArpSha(_) => 117,
         F::ArpTha(_) => 118,
         F::IpDscp(_) | F::NxmIpTos(_) => 119,

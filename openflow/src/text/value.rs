@@ -30,7 +30,7 @@ number!(crate::types::IpProto, crate::types::VlanVid,);
 pub(crate) fn dec<T: Number>(f: &mut Formatter<'_>, v: Masked<T>) -> fmt::Result {
     match v.mask {
         None => write!(f, "{}", v.value.number()),
-        Some(mask) => write!(f, "{}/{:#x}", v.value.number(), mask.number()),
+        Some(mask) => write!(f, "{}/{}", v.value.number(), Alternate(mask.number().into())),
     }
 }
 
@@ -52,11 +52,23 @@ hex! {
     [u8; 3]: |v| u32::from_be_bytes([0, v[0], v[1], v[2]]);
 }
 
+/// `0x` and digits, but a bare 0 for zero, as C's `%#x`.
+pub(super) struct Alternate(pub(super) u128);
+
+impl Display for Alternate {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("0"),
+            bits => write!(f, "{bits:#x}"),
+        }
+    }
+}
+
 pub(crate) fn hex<T: Hex>(f: &mut Formatter<'_>, v: Masked<T>) -> fmt::Result {
-    write!(f, "{:#x}", v.value.hex())?;
+    write!(f, "{}", Alternate(v.value.hex()))?;
     match v.mask {
         None => Ok(()),
-        Some(mask) => write!(f, "/{:#x}", mask.hex()),
+        Some(mask) => write!(f, "/{}", Alternate(mask.hex())),
     }
 }
 
