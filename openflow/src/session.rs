@@ -195,7 +195,10 @@ impl Session {
         self.state = State::Ready;
         self.last_input = now;
         if let Some(miss_send_len) = self.config.miss_send_len {
-            self.send_urgent(Body::SetConfig(SwitchConfig { flags: FragmentHandling::NORMAL, miss_send_len }));
+            self.send_urgent(Body::SetConfig(SwitchConfig {
+                flags: FragmentHandling::NORMAL,
+                miss_send_len,
+            }));
         }
         self.events.push_back(Event::Ready(features));
     }
@@ -375,3 +378,6 @@ fn put_chunk(queue: &mut VecDeque<Vec<u8>>, xid: Xid, body: &Body) -> Result<(),
     queue.push_back(chunk);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

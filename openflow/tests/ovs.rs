@@ -8,9 +8,9 @@ use std::time::Duration;
 use common::{Datapath, Ovs};
 use flowport_openflow::message::group::GroupStatsRequest;
 use flowport_openflow::{
-    Action, Body, Bucket, BundleError, Cookie, Event, FlowMod, FlowModFlags, FlowStatsRequest, GroupId, GroupMod,
-    GroupType, Instruction, IpProto, Masked, Match, MultipartReplyBody, MultipartRequestBody, OxmField, OxmHeader,
-    PacketOut, PortNo, RequestError, Subfield, VlanVid,
+    Action, Body, Bucket, BundleError, Cookie, Event, FlowMod, FlowModFlags, FlowStatsRequest, GroupId,
+    GroupMod, GroupType, Instruction, IpProto, Masked, Match, MultipartReplyBody, MultipartRequestBody,
+    OxmField, OxmHeader, PacketOut, PortNo, RequestError, Subfield, VlanVid,
 };
 
 const EPOCH: u64 = 0xf10e_0000_0000_0000;
@@ -24,21 +24,34 @@ fn flows() -> Vec<FlowMod> {
         m().in_port(PortNo::LOCAL).vlan_vid(VlanVid::tagged(7)).vlan_pcp(3),
         m().vlan_vid(VlanVid::NONE),
         m().vlan_vid((VlanVid::PRESENT, VlanVid::PRESENT)),
-        m().in_port(1).eth_src([2, 0, 0, 0, 0, 1]).arp().arp_op(1).arp_spa([10, 0, 0, 1]).arp_sha([2, 0, 0, 0, 0, 1]),
+        m().in_port(1)
+            .eth_src([2, 0, 0, 0, 0, 1])
+            .arp()
+            .arp_op(1)
+            .arp_spa([10, 0, 0, 1])
+            .arp_sha([2, 0, 0, 0, 0, 1]),
         m().arp().arp_tpa((std::net::Ipv4Addr::new(10, 0, 3, 7), [255, 255, 0, 0].into())),
-        m().metadata((0xdead_beef_u64, 0xffff)).eth_dst(([1, 0, 0, 0, 0, 0].into(), [1, 0, 0, 0, 0, 0].into())),
+        m().metadata((0xdead_beef_u64, 0xffff))
+            .eth_dst(([1, 0, 0, 0, 0, 0].into(), [1, 0, 0, 0, 0, 0].into())),
         m().metadata(0x7_u64).eth_dst([2, 0, 0, 0, 0, 2]),
         m().tcp().ipv4_src(Masked::ipv4_prefix([10, 1, 2, 3].into(), 24)).tcp_dst(443),
         m().udp().udp_src((0x1234, 0xfff0)).ipv4_dst([10, 0, 0, 255]),
         m().ipv4().ip_proto(IpProto::SCTP).sctp_dst(5).ip_dscp(46).ip_ecn(1),
         m().icmp().icmpv4_type(8).icmpv4_code(0),
-        m().icmpv6().icmpv6_type(135).ipv6_nd_target("fe80::1".parse::<std::net::Ipv6Addr>().expect("an address")),
+        m().icmpv6()
+            .icmpv6_type(135)
+            .ipv6_nd_target("fe80::1".parse::<std::net::Ipv6Addr>().expect("an address")),
         m().icmpv6().icmpv6_type(136).icmpv6_code(0).ipv6_nd_tll([2, 0, 0, 0, 0, 3]),
         m().tcp6().ipv6_dst(Masked::ipv6_prefix("2001:db8::1".parse().expect("an address"), 64)).tcp_src(22),
         m().ipv6().ipv6_flabel(flowport_openflow::types::FlowLabel(0x12345)),
-        m().tunnel_id(0x2a_u64).tun_src([192, 0, 2, 1]).tun_dst(Masked::ipv4_prefix([192, 0, 2, 200].into(), 25)),
+        m().tunnel_id(0x2a_u64)
+            .tun_src([192, 0, 2, 1])
+            .tun_dst(Masked::ipv4_prefix([192, 0, 2, 200].into(), 25)),
         m().reg0(1).reg1((0xffff_ffff, 0xff)).reg7(0).pkt_mark(5),
-        m().ipv4().ct_state((flowport_openflow::CtState(0x22), flowport_openflow::CtState(0x2a))).ct_zone(3).ct_mark(9),
+        m().ipv4()
+            .ct_state((flowport_openflow::CtState(0x22), flowport_openflow::CtState(0x2a)))
+            .ct_zone(3)
+            .ct_mark(9),
         m().tcp().tcp_flags((flowport_openflow::TcpFlags(2), flowport_openflow::TcpFlags(0x12))),
         m().eth_type(0x8847).mpls_label(100).mpls_tc(1).mpls_bos(1),
         m().eth_type(0x88cc),
@@ -50,7 +63,10 @@ fn flows() -> Vec<FlowMod> {
         vec![Action::output(2)],
         vec![Action::output(PortNo::NORMAL)],
         vec![Action::controller(128), Action::output(PortNo::IN_PORT)],
-        vec![Action::PushVlan(0x8100.into()), Action::set_field(OxmField::VlanVid(VlanVid::tagged(5).into()))],
+        vec![
+            Action::PushVlan(0x8100.into()),
+            Action::set_field(OxmField::VlanVid(VlanVid::tagged(5).into())),
+        ],
         vec![
             Action::reg_move(Subfield::whole(OxmHeader::ETH_SRC), Subfield::whole(OxmHeader::ETH_DST)),
             Action::set_field(OxmField::EthSrc(mac(9).into())),
@@ -115,7 +131,11 @@ fn what_is_installed_is_what_is_dumped() {
     for sent in &flows {
         let got = dump.iter().find(|flow| flow.cookie == sent.cookie).expect("a flow with its cookie");
         assert_eq!(got.key(), sent.key(), "{sent}");
-        assert_eq!(got.instructions.len(), sent.instructions.iter().filter(|i| !is_empty(i)).count(), "{sent}\n{got}");
+        assert_eq!(
+            got.instructions.len(),
+            sent.instructions.iter().filter(|i| !is_empty(i)).count(),
+            "{sent}\n{got}"
+        );
         let sent_instructions: Vec<_> = sent.instructions.iter().filter(|i| !is_empty(i)).collect();
         assert_eq!(got.instructions.iter().collect::<Vec<_>>(), sent_instructions, "{sent}");
         assert_eq!((got.idle_timeout, got.flags), (sent.idle_timeout, sent.flags), "{sent}");
@@ -125,7 +145,10 @@ fn what_is_installed_is_what_is_dumped() {
     let MultipartReplyBody::GroupDesc(groups) = reply else { panic!("{reply:?}") };
     let sent = group();
     assert_eq!(groups.len(), 1);
-    assert_eq!((groups[0].group_id, groups[0].group_type, &groups[0].buckets), (sent.group_id, sent.group_type, &sent.buckets));
+    assert_eq!(
+        (groups[0].group_id, groups[0].group_type, &groups[0].buckets),
+        (sent.group_id, sent.group_type, &sent.buckets)
+    );
 }
 
 /// An apply-actions without actions does nothing, and is not kept.
@@ -147,7 +170,8 @@ fn what_prints_is_what_ovs_ofctl_prints() {
     let mut ours: Vec<_> =
         datapath.dump_flows(FlowStatsRequest::all()).iter().map(|flow| ageless(&flow.to_string())).collect();
     let theirs = ovs.ofctl(&["--no-names", "dump-flows", "br0"]);
-    let mut theirs: Vec<_> = theirs.lines().filter(|line| line.contains("duration=")).map(|line| ageless(line.trim())).collect();
+    let mut theirs: Vec<_> =
+        theirs.lines().filter(|line| line.contains("duration=")).map(|line| ageless(line.trim())).collect();
     ours.sort();
     theirs.sort();
     assert_eq!(ours.len(), theirs.len());
@@ -167,7 +191,8 @@ fn what_prints_is_what_ovs_ofctl_prints() {
 fn a_refused_message_undoes_its_bundle_and_is_named() {
     let ovs = Ovs::start();
     let mut datapath = ovs.connect();
-    let mut mods: Vec<_> = flows().into_iter().filter(|flow| !flow.to_string().contains("group:")).map(Body::from).collect();
+    let mut mods: Vec<_> =
+        flows().into_iter().filter(|flow| !flow.to_string().contains("group:")).map(Body::from).collect();
     // A group that does not exist.
     mods.insert(5, FlowMod::add(0, 1, Match::any()).apply([Action::group(77)]).into());
     let Event::BundleFailed { index, error, .. } = datapath.bundle(mods) else { panic!("committed") };
@@ -213,12 +238,17 @@ fn ten_thousand_flows_go_in_and_come_out() {
     let ovs = Ovs::start();
     let mut datapath = ovs.connect();
     let flow = |n: u32| {
-        let matches = Match::builder().ipv4().ipv4_dst(std::net::Ipv4Addr::from_bits(n)).build().expect("prerequisites");
+        let matches = Match::builder()
+            .ipv4()
+            .ipv4_dst(std::net::Ipv4Addr::from_bits(n))
+            .build()
+            .expect("prerequisites");
         FlowMod::add(0, 10, matches).cookie(u64::from(n)).apply([Action::output(1)])
     };
     let outcome = datapath.bundle((0..10_000).map(|n| flow(n).into()));
     assert!(matches!(outcome, Event::BundleCommitted { .. }), "{outcome:?}");
-    let mut cookies: Vec<_> = datapath.dump_flows(FlowStatsRequest::all()).iter().map(|flow| flow.cookie).collect();
+    let mut cookies: Vec<_> =
+        datapath.dump_flows(FlowStatsRequest::all()).iter().map(|flow| flow.cookie).collect();
     cookies.sort();
     assert_eq!(cookies, (0..10_000).map(Cookie).collect::<Vec<_>>());
 }

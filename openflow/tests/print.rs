@@ -23,7 +23,8 @@ fn ofp_parse(messages: &[&[u8]]) -> Vec<String> {
 /// Our vectors whose file names contain `kind`.
 fn vectors(kind: &str) -> Vec<(String, Vec<u8>)> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/messages");
-    let mut paths: Vec<_> = fs::read_dir(dir).expect("vectors").map(|entry| entry.expect("an entry").path()).collect();
+    let mut paths: Vec<_> =
+        fs::read_dir(dir).expect("vectors").map(|entry| entry.expect("an entry").path()).collect();
     paths.sort();
     let name = |path: &Path| path.file_name().expect("a file").to_string_lossy().into_owned();
     paths.retain(|path| name(path).contains(kind));
@@ -72,7 +73,8 @@ fn flow_mods_print_as_ovs_ofctl_prints_them() {
     let bytes: Vec<_> = vectors.iter().map(|(_, bytes)| bytes.as_slice()).collect();
     let theirs = ofp_parse(&bytes);
     // A message that ovs-ofctl cannot decode gets its line too, and then a hexadecimal dump.
-    let theirs: Vec<_> = theirs.iter().filter(|line| line.starts_with("OFPT_")).map(|line| without_header(line)).collect();
+    let theirs: Vec<_> =
+        theirs.iter().filter(|line| line.starts_with("OFPT_")).map(|line| without_header(line)).collect();
     compare(&ours, &theirs, 0);
 }
 
@@ -94,7 +96,9 @@ fn group_mods_print_as_ovs_ofctl_prints_them() {
 fn dumps_print_as_ovs_ofctl_prints_them() {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for (_, bytes) in vectors("multipart_reply.flow.").iter().chain(&vectors("multipart_reply.group_desc")) {
-        let Body::MultipartReply(reply) = Message::decode(bytes).expect("a message").body else { panic!("no reply") };
+        let Body::MultipartReply(reply) = Message::decode(bytes).expect("a message").body else {
+            panic!("no reply")
+        };
         match reply.body {
             MultipartReplyBody::Flow(flows) => ours.extend(flows.iter().map(ToString::to_string)),
             MultipartReplyBody::GroupDesc(groups) => ours.extend(groups.iter().map(ToString::to_string)),

@@ -11,7 +11,9 @@ fn messages(dir: &Path) -> Vec<(String, Vec<u8>)> {
     let manifest = fs::read_to_string(dir.join("manifest.tsv")).expect("manifest.tsv");
     let files = manifest.lines().skip(1).filter_map(|line| line.split('\t').next());
     let messages: Vec<_> = files
-        .map(|file| (file.to_owned(), fs::read(dir.join("messages").join(file)).expect("a message of the manifest")))
+        .map(|file| {
+            (file.to_owned(), fs::read(dir.join("messages").join(file)).expect("a message of the manifest"))
+        })
         .collect();
     assert!(!messages.is_empty(), "{} lists no message", dir.display());
     messages

@@ -62,7 +62,8 @@ impl Display for NiciraAction {
             Self::SetTunnel64(tunnel) => write!(f, "set_tunnel64:{}", Alternate(tunnel.tun_id.into())),
             Self::PopQueue => f.write_str("pop_queue"),
             Self::RegMove(m) => {
-                let (src, dst) = (Subfield::bits(m.src, m.src_ofs, m.n_bits), Subfield::bits(m.dst, m.dst_ofs, m.n_bits));
+                let (src, dst) =
+                    (Subfield::bits(m.src, m.src_ofs, m.n_bits), Subfield::bits(m.dst, m.dst_ofs, m.n_bits));
                 write!(f, "move:{src}->{dst}")
             }
             Self::RegLoad(load) => write!(f, "load:{}->{}", Alternate(load.value.into()), load.subfield()),
@@ -84,8 +85,12 @@ impl Display for NiciraAction {
             Self::StackPush(stack) => {
                 write!(f, "push:{}", Subfield::bits(stack.field, stack.offset, stack.n_bits))
             }
-            Self::StackPop(stack) => write!(f, "pop:{}", Subfield::bits(stack.field, stack.offset, stack.n_bits)),
-            Self::Conjunction(c) => write!(f, "conjunction({},{}/{})", c.id, u16::from(c.clause) + 1, c.n_clauses),
+            Self::StackPop(stack) => {
+                write!(f, "pop:{}", Subfield::bits(stack.field, stack.offset, stack.n_bits))
+            }
+            Self::Conjunction(c) => {
+                write!(f, "conjunction({},{}/{})", c.id, u16::from(c.clause) + 1, c.n_clauses)
+            }
             Self::CtClear => f.write_str("ct_clear"),
             Self::Unknown { ty, body } => write!(f, "nicira({ty},{body:?})"),
         }
@@ -183,9 +188,7 @@ pub(super) struct Instructions<'a>(pub(super) &'a [Instruction]);
 
 impl Display for Instructions<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let nothing = |instruction: &&Instruction| {
-            !matches!(instruction, Instruction::ApplyActions(actions) if actions.is_empty())
-        };
+        let nothing = |instruction: &&Instruction| !matches!(instruction, Instruction::ApplyActions(actions) if actions.is_empty());
         let mut items: Vec<_> = self.0.iter().filter(nothing).collect();
         items.sort_by_key(|instruction| instruction.rank());
         match items.is_empty() {

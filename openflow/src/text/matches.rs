@@ -90,6 +90,7 @@ impl Fields<'_, '_> {
             }
             F::TcpSrc(v) | F::UdpSrc(v) | F::SctpSrc(v) => self.port("tp_src", *v),
             F::TcpDst(v) | F::UdpDst(v) | F::SctpDst(v) => self.port("tp_dst", *v),
+            F::CtZone(zone) => self.item(format_args!("ct_zone={zone}")),
             // ovs-ofctl leaves the masks of these out.
             F::TunGbpFlags(v) => self.item(format_args!("tun_gbp_flags={}", Alternate(v.value.into()))),
             F::TunErspanVer(v) => self.item(format_args!("tun_erspan_ver={}", v.value)),

@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use flowport_openflow::{
-    Body, Event, FlowStats, FlowStatsRequest, MultipartReplyBody, MultipartRequestBody, Session, SessionConfig,
-    SessionError,
+    Body, Event, FlowStats, FlowStatsRequest, MultipartReplyBody, MultipartRequestBody, Session,
+    SessionConfig, SessionError,
 };
 use tempfile::TempDir;
 
@@ -26,10 +26,11 @@ impl Ovs {
     pub fn start() -> Self {
         let dir = tempfile::Builder::new().prefix("ovs").tempdir().expect("a temporary directory");
         let mut this = Self { dir, daemons: Vec::new() };
-        let schema = ["/usr/share/openvswitch/vswitch.ovsschema", "/usr/local/share/openvswitch/vswitch.ovsschema"]
-            .into_iter()
-            .find(|path| Path::new(path).exists())
-            .expect("vswitch.ovsschema: install the package openvswitch-common");
+        let schema =
+            ["/usr/share/openvswitch/vswitch.ovsschema", "/usr/local/share/openvswitch/vswitch.ovsschema"]
+                .into_iter()
+                .find(|path| Path::new(path).exists())
+                .expect("vswitch.ovsschema: install the package openvswitch-common");
         this.run("ovsdb-tool", &["create", &this.path("conf.db"), schema]);
         let remote = format!("punix:{}", this.path("db.sock"));
         this.daemon("ovsdb-server", &[&this.path("conf.db"), "--remote", &remote]);
@@ -37,7 +38,16 @@ impl Ovs {
         this.vsctl(&["--no-wait", "init"]);
         let db = this.db();
         this.daemon("ovs-vswitchd", &[&db, "--enable-dummy=override", "--disable-system"]);
-        this.vsctl(&["add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy", "fail_mode=secure"]);
+        this.vsctl(&[
+            "add-br",
+            "br0",
+            "--",
+            "set",
+            "bridge",
+            "br0",
+            "datapath_type=dummy",
+            "fail_mode=secure",
+        ]);
         for (port, number) in [("p1", "ofport_request=1"), ("p2", "ofport_request=2")] {
             this.vsctl(&["add-port", "br0", port, "--", "set", "interface", port, "type=dummy", number]);
         }
