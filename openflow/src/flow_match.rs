@@ -1,0 +1,197 @@
+//! The match of a flow entry, canonical by construction.
+
+mod prerequisites;
+
+use std::hash::{Hash, Hasher};
+
+use crate::oxm::OxmField;
+use crate::types::{EthType, IpProto};
+use crate::wire::{DecodeError, Reader, Reason, Wire, put_padding, put_tlv};
+
+/// `OFPMT_OXM`, the only type of match in OpenFlow 1.3.
+const OXM_MATCH: u16 = 1;
+
+/// Which packets a flow entry is for (`ofp_match`).
+///
+/// Always canonical: basic fields by number and so prerequisites first, extensions after them, masks applied to
+/// their values, no mask of all bits, no field without a bit. Two matches that mean the same are equal and have the
+/// same hash, whoever built them. One that came in another form is sent back in the form in which it came.
+#[derive(Clone, Debug, Default)]
+pub struct Match {
+    fields: Vec<OxmField>,
+    received: Option<Box<[OxmField]>>,
+}
+
+impl Match {
+    /// Every packet.
+    pub fn any() -> Self {
+        Self::default()
+    }
+
+    /// Starts a match; [`MatchBuilder::build`] ends it.
+    pub fn builder() -> MatchBuilder {
+        MatchBuilder::default()
+    }
+
+    /// The fields in canonical order.
+    pub fn fields(&self) -> &[OxmField] {
+        &self.fields
+    }
+
+    /// Whether it matches every packet.
+    pub fn is_any(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    fn from_received(fields: Vec<OxmField>) -> Self {
+        let sorted = fields.windows(2).all(|pair| matches!(pair, [a, b] if a.id().rank() < b.id().rank()));
+        if sorted && fields.iter().all(OxmField::is_canonical) {
+            return Self { fields, received: None };
+        }
+        let received = fields.clone().into();
+        Self { fields: canonical(fields), received: Some(received) }
+    }
+}
+
+impl PartialEq for Match {
+    fn eq(&self, other: &Self) -> bool {
+        self.fields == other.fields
+    }
+}
+
+impl Eq for Match {}
+
+impl Hash for Match {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.fields.hash(state);
+    }
+}
+
+impl Wire for Match {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        let fields = self.received.as_deref().unwrap_or(&self.fields);
+        put_tlv(out, OXM_MATCH, |out| fields.iter().for_each(|field| field.encode(out)));
+        put_padding(out, start);
+    }
+
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let start = r.clone();
+        let (ty, mut body) = r.tlv("Match")?;
+        if ty != OXM_MATCH {
+            return Err(start.error(Reason::Value(ty.into())));
+        }
+        let len = 4 + body.remaining();
+        let fields = body.get()?;
+        let outer = r.enter("Match");
+        r.pad(len.next_multiple_of(8) - len)?;
+        r.leave(outer);
+        Ok(Self::from_received(fields))
+    }
+}
+
+fn canonical(fields: Vec<OxmField>) -> Vec<OxmField> {
+    let mut fields: Vec<_> = fields.into_iter().filter_map(OxmField::canonical).collect();
+    fields.sort_by_key(|field| field.id().rank());
+    fields
+}
+
+/// Why a match cannot be: OVS would refuse it with `OFPBMC_BAD_PREREQ` or `OFPBMC_DUP_FIELD`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum BuildMatchError {
+    /// The field means nothing without another one.
+    #[error("match field {field} needs {needs}")]
+    MissingPrerequisite {
+        /// The field, in the specification's spelling.
+        field: &'static str,
+        /// What must be matched as well.
+        needs: &'static str,
+    },
+    /// The field was given twice.
+    #[error("match field {field} is given twice")]
+    Duplicate {
+        /// The field, in the specification's spelling.
+        field: &'static str,
+    },
+}
+
+/// Collects fields in any order; [`build`](Self::build) makes the canonical match. There is a method for each field
+/// of [`OxmField`]; maskable ones take a value or a `(value, mask)` pair.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct MatchBuilder {
+    fields: Vec<OxmField>,
+}
+
+impl MatchBuilder {
+    /// Adds a field.
+    pub fn field(mut self, field: OxmField) -> Self {
+        self.fields.push(field);
+        self
+    }
+
+    /// ARP packets.
+    pub fn arp(self) -> Self {
+        self.eth_type(EthType::ARP)
+    }
+
+    /// IPv4 packets.
+    pub fn ipv4(self) -> Self {
+        self.eth_type(EthType::IPV4)
+    }
+
+    /// IPv6 packets.
+    pub fn ipv6(self) -> Self {
+        self.eth_type(EthType::IPV6)
+    }
+
+    /// ICMP packets over IPv4.
+    pub fn icmp(self) -> Self {
+        self.ipv4().ip_proto(IpProto::ICMP)
+    }
+
+    /// ICMPv6 packets.
+    pub fn icmpv6(self) -> Self {
+        self.ipv6().ip_proto(IpProto::ICMPV6)
+    }
+
+    /// TCP packets over IPv4.
+    pub fn tcp(self) -> Self {
+        self.ipv4().ip_proto(IpProto::TCP)
+    }
+
+    /// UDP packets over IPv4.
+    pub fn udp(self) -> Self {
+        self.ipv4().ip_proto(IpProto::UDP)
+    }
+
+    /// TCP packets over IPv6.
+    pub fn tcp6(self) -> Self {
+        self.ipv6().ip_proto(IpProto::TCP)
+    }
+
+    /// UDP packets over IPv6.
+    pub fn udp6(self) -> Self {
+        self.ipv6().ip_proto(IpProto::UDP)
+    }
+
+    /// Orders the fields, normalises their masks, and checks prerequisites and duplicates.
+    pub fn build(self) -> Result<Match, BuildMatchError> {
+        let fields = canonical(self.fields);
+        for pair in fields.windows(2) {
+            match pair {
+                [a, b] if a.id() == b.id() => return Err(BuildMatchError::Duplicate { field: a.name() }),
+                _ => {}
+            }
+        }
+        for field in &fields {
+            if let Some(needs) = prerequisites::missing(field, &fields) {
+                return Err(BuildMatchError::MissingPrerequisite { field: field.name(), needs });
+            }
+        }
+        Ok(Match { fields, received: None })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! The table macro of the match fields.
+
+/// Groups of rows: `class experimenter { number => Variant builder_method CONSTANT (type, exact|plain|maskable, text kind)
+/// "ovs name" [class number "name"] of the form that Open vSwitch uses in sub-fields }`. A plain field is an exact one
+/// whose value is a bare number.
+macro_rules! oxm_fields {
+    ($(#[$m:meta])* pub enum $name:ident { $($class:literal $vendor:literal {
+        $($(#[$fm:meta])* $num:literal => $var:ident $method:ident $konst:ident ($t:ty, $mask:ident, $kind:ident) $ovs:literal [$sclass:literal $snum:literal $sname:literal]),* $(,)?
+    })* }) => {
+        $(#[$m])*
+        #[derive(Clone, Debug, Eq, Hash, PartialEq)]
+        pub enum $name {
+            $($($(#[$fm])* $var(oxm_fields!(@type $t, $mask)),)*)*
+            /// A field that this crate does not know, or in a form that it cannot have: what was received.
+            Unknown(OxmUnknown),
+        }
+        impl $name {
+            /// Class, experimenter and number.
+            pub fn id(&self) -> OxmId {
+                match self {
+                    $($(Self::$var(_) => OxmId { class: $class, experimenter: $vendor, field: $num },)*)*
+                    Self::Unknown(unknown) => unknown.id(),
+                }
+            }
+            /// The field's name in the specification's spelling, as the builder's methods have it.
+            pub fn name(&self) -> &'static str {
+                match self { $($(Self::$var(_) => stringify!($method),)*)* Self::Unknown(_) => "unknown" }
+            }
+            /// The field's name in Open vSwitch's spelling.
+            pub fn ovs_name(&self) -> &'static str {
+                match self { $($(Self::$var(_) => $ovs,)*)* Self::Unknown(_) => "unknown" }
+            }
+            /// Mask applied to the value, a mask of all bits dropped; none if the mask has no bit.
+            pub fn canonical(self) -> Option<Self> {
+                Some(match self {
+                    $($(Self::$var(value) => Self::$var(oxm_fields!(@canonical value $mask)),)*)*
+                    unknown => unknown,
+                })
+            }
+            /// Whether [`canonical`](Self::canonical) would leave it as it is.
+            pub(crate) fn is_canonical(&self) -> bool {
+                match self {
+                    $($(Self::$var(_value) => oxm_fields!(@is_canonical _value $mask),)*)*
+                    Self::Unknown(_) => true,
+                }
+            }
+            /// Writes the value and mask as `set_field` does in ovs-ofctl notation.
+            pub(crate) fn fmt_value(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                match self {
+                    $($(Self::$var(value) => $crate::text::value::$kind(f, oxm_fields!(@masked value $mask)),)*)*
+                    Self::Unknown(unknown) => write!(f, "{:?}", unknown.body()),
+                }
+            }
+            fn encode_field(&self, out: &mut Vec<u8>) {
+                match self {
+                    $($(Self::$var(value) => {
+                        let value = oxm_fields!(@masked value $mask);
+                        let size = <$t as $crate::wire::Fixed>::SIZE;
+                        super::put_header(out, $class, $num, $vendor, size, value.mask.is_some());
+                        value.encode(out);
+                    })*)*
+                    Self::Unknown(unknown) => unknown.encode(out),
+                }
+            }
+            fn decode_field(r: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::wire::DecodeError> {
+                let raw = super::RawField::decode(r)?;
+                let mut body = raw.body.clone();
+                let size = body.remaining() as u8;
+                Ok(match (raw.class, raw.experimenter, raw.field, raw.masked) {
+                    $($(
+                        ($class, $vendor, $num, false) if size == <$t as $crate::wire::Fixed>::SIZE => {
+                            Self::$var(oxm_fields!(@exact body.get()?, $mask))
+                        }
+                        oxm_fields!(@masked_pattern $class, $vendor, $num, $mask) if size == 2 * <$t as $crate::wire::Fixed>::SIZE => {
+                            oxm_fields!(@decode_masked $var body raw $mask)
+                        }
+                    )*)*
+                    _ => raw.unknown(),
+                })
+            }
+        }
+        impl $crate::wire::Wire for $name {
+            #[inline]
+            fn encode(&self, out: &mut Vec<u8>) { self.encode_field(out); }
+            #[inline]
+            fn decode(r: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::wire::DecodeError> { Self::decode_field(r) }
+        }
+        impl OxmHeader {
+            $($(
+                #[doc = concat!("`", $sname, "`")]
+                pub const $konst: Self = Self { class: $sclass, field: $snum, size: <$t as $crate::wire::Fixed>::SIZE, experimenter: oxm_fields!(@vendor $sclass $vendor) };
+            )*)*
+            /// The name that Open vSwitch prints for the field in sub-fields.
+            pub fn name(self) -> Option<&'static str> {
+                match (self.class, self.experimenter, self.field) {
+                    $($(
+                        ($sclass, oxm_fields!(@vendor $sclass $vendor), $snum) => Some($sname),
+                    )*)*
+                    #[allow(unreachable_patterns)]
+                    id => match id { $($(($class, $vendor, $num) => Some($sname),)*)* _ => None },
+                }
+            }
+        }
+        impl $crate::flow_match::MatchBuilder {
+            $($(
+                $(#[$fm])*
+                pub fn $method(self, value: oxm_fields!(@argument $t, $mask)) -> Self {
+                    self.field($name::$var(value.into()))
+                }
+            )*)*
+        }
+    };
+    (@vendor 0xffff $vendor:literal) => { $vendor };
+    (@vendor $class:literal $vendor:literal) => { 0 };
+    (@argument $t:ty, plain) => { $t };
+    (@argument $t:ty, exact) => { impl Into<$t> };
+    (@argument $t:ty, maskable) => { impl Into<$crate::oxm::Masked<$t>> };
+    (@type $t:ty, exact) => { $t };
+    (@type $t:ty, plain) => { $t };
+    (@type $t:ty, maskable) => { $crate::oxm::Masked<$t> };
+    (@masked $v:ident exact) => { $crate::oxm::Masked { value: *$v, mask: None } };
+    (@masked $v:ident plain) => { $crate::oxm::Masked { value: *$v, mask: None } };
+    (@masked $v:ident maskable) => { *$v };
+    (@canonical $v:ident exact) => { $v };
+    (@canonical $v:ident plain) => { $v };
+    (@canonical $v:ident maskable) => { $v.canonical()? };
+    (@is_canonical $v:ident exact) => { true };
+    (@is_canonical $v:ident plain) => { true };
+    (@is_canonical $v:ident maskable) => { $v.is_canonical() };
+    (@exact $e:expr, exact) => { $e };
+    (@exact $e:expr, plain) => { $e };
+    (@exact $e:expr, maskable) => { $crate::oxm::Masked { value: $e, mask: None } };
+    (@masked_pattern $c:literal, $v:literal, $n:literal, exact) => { ($c, $v, $n, true) };
+    (@masked_pattern $c:literal, $v:literal, $n:literal, plain) => { ($c, $v, $n, true) };
+    (@masked_pattern $c:literal, $v:literal, $n:literal, maskable) => { ($c, $v, $n, true) };
+    (@decode_masked $var:ident $b:ident $raw:ident exact) => { $raw.unknown() };
+    (@decode_masked $var:ident $b:ident $raw:ident plain) => { $raw.unknown() };
+    (@decode_masked $var:ident $b:ident $raw:ident maskable) => {
+        Self::$var($crate::oxm::Masked { value: $b.get()?, mask: Some($b.get()?) })
+    };
+}
+
+pub(crate) use oxm_fields;

@@ -1,0 +1,10 @@
+//! ovs-ofctl(8)'s notation.
+
+mod actions;
+mod flow;
+mod group;
+mod matches;
+pub(crate) mod value;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,395 @@
+//! The codec machinery: a bounded cursor, a trait, and the tables in which the protocol is written down.
+//!
+//! Every length of the protocol becomes a child [`Reader`] that cannot see past it, and every child must be
+//! consumed whole: a truncated, overlong or self-contradictory message is an error that names the structure and
+//! the offset, never a panic and never a surprise allocation.
+
+pub(crate) mod macros;
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// Why bytes are not a message: which structure, where, and what is wrong with it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{structure} at byte {offset}: {reason}")]
+pub struct DecodeError {
+    /// The innermost structure that was being read.
+    pub structure: &'static str,
+    /// Bytes from the start of the message (or of the slice that was given to be decoded).
+    pub offset: usize,
+    /// What is wrong there.
+    pub reason: Reason,
+}
+
+/// What is wrong at the place that a [`DecodeError`] names.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Reason {
+    /// `need` bytes were due and only `have` are left in the enclosing structure.
+    Truncated {
+        /// Bytes due.
+        need: usize,
+        /// Bytes left.
+        have: usize,
+    },
+    /// So many bytes are left over after the structure's end.
+    Trailing(usize),
+    /// A length that the structure cannot have.
+    Length(usize),
+    /// A value that the structure cannot have.
+    Value(u64),
+    /// Padding that is not zero: keeping it out would change the message.
+    Padding,
+    /// Not version 4, which is OpenFlow 1.3.
+    Version(u8),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Truncated { need, have } => write!(f, "truncated, {need} bytes due and {have} left"),
+            Self::Trailing(extra) => write!(f, "{extra} bytes too many"),
+            Self::Length(len) => write!(f, "impossible length {len}"),
+            Self::Value(value) => write!(f, "impossible value {value:#x}"),
+            Self::Padding => f.write_str("padding is not zero"),
+            Self::Version(version) => write!(f, "OpenFlow version {version:#04x} is not 0x04 (1.3)"),
+        }
+    }
+}
+
+/// A message that the protocol's 16-bit length cannot express.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("message is {len} bytes long, and OpenFlow allows 65535: split it")]
+pub struct EncodeError {
+    /// The length it would have had.
+    pub len: usize,
+}
+
+/// A cursor over one length-delimited piece of a message.
+#[derive(Clone, Debug)]
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    offset: usize,
+    structure: &'static str,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads `bytes` as `structure`; offsets in errors count from their start.
+    pub fn new(structure: &'static str, bytes: &'a [u8]) -> Self {
+        Self { bytes, offset: 0, structure }
+    }
+
+    /// How many bytes are left.
+    pub fn remaining(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The bytes that are left, without taking them.
+    pub fn peek(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Names the structure that is read from here on; give the result to [`leave`](Self::leave).
+    pub fn enter(&mut self, structure: &'static str) -> &'static str {
+        std::mem::replace(&mut self.structure, structure)
+    }
+
+    /// Goes back to the name that [`enter`](Self::enter) returned.
+    pub fn leave(&mut self, structure: &'static str) {
+        self.structure = structure;
+    }
+
+    /// The error for what is at the cursor.
+    pub fn error(&self, reason: Reason) -> DecodeError {
+        DecodeError { structure: self.structure, offset: self.offset, reason }
+    }
+
+    /// Takes all that is left.
+    pub fn rest(&mut self) -> &'a [u8] {
+        let (rest, end) = self.bytes.split_at(self.bytes.len());
+        self.bytes = end;
+        self.offset += rest.len();
+        rest
+    }
+
+    /// Takes `need` bytes.
+    pub fn take(&mut self, need: usize) -> Result<&'a [u8], DecodeError> {
+        let Some((head, tail)) = self.bytes.split_at_checked(need) else {
+            return Err(self.error(Reason::Truncated { need, have: self.bytes.len() }));
+        };
+        self.bytes = tail;
+        self.offset += need;
+        Ok(head)
+    }
+
+    /// Takes `N` bytes as an array.
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        let Some((head, tail)) = self.bytes.split_first_chunk::<N>() else {
+            return Err(self.error(Reason::Truncated { need: N, have: self.bytes.len() }));
+        };
+        self.bytes = tail;
+        self.offset += N;
+        Ok(*head)
+    }
+
+    /// Takes a `T`.
+    pub fn get<T: Wire>(&mut self) -> Result<T, DecodeError> {
+        T::decode(self)
+    }
+
+    /// A child cursor over the next `len` bytes, which are taken.
+    pub fn sub(&mut self, structure: &'static str, len: usize) -> Result<Self, DecodeError> {
+        let offset = self.offset;
+        let bytes = self.take(len)?;
+        Ok(Self { bytes, offset, structure })
+    }
+
+    /// A type and a length that counts both, then the body.
+    pub fn tlv(&mut self, structure: &'static str) -> Result<(u16, Self), DecodeError> {
+        let outer = self.enter(structure);
+        let start = self.clone();
+        let (ty, len) = (self.get::<u16>()?, usize::from(self.get::<u16>()?));
+        let Some(body) = len.checked_sub(4) else { return Err(start.error(Reason::Length(len))) };
+        let body = self.sub(structure, body)?;
+        self.leave(outer);
+        Ok((ty, body))
+    }
+
+    /// A length that counts itself, then the body.
+    pub fn sized(&mut self, structure: &'static str) -> Result<Self, DecodeError> {
+        let outer = self.enter(structure);
+        let start = self.clone();
+        let len = usize::from(self.get::<u16>()?);
+        let Some(body) = len.checked_sub(2) else { return Err(start.error(Reason::Length(len))) };
+        let body = self.sub(structure, body)?;
+        self.leave(outer);
+        Ok(body)
+    }
+
+    /// Takes `n` bytes of padding, which must be zero.
+    pub fn pad(&mut self, n: usize) -> Result<(), DecodeError> {
+        let start = self.clone();
+        match self.take(n)?.iter().all(|byte| *byte == 0) {
+            true => Ok(()),
+            false => Err(start.error(Reason::Padding)),
+        }
+    }
+
+    /// What is left must be the zeros that fill a structure up to a multiple of 8.
+    pub fn pad_rest(&mut self) -> Result<(), DecodeError> {
+        match self.bytes.len() {
+            n @ 0..8 => self.pad(n),
+            n => Err(self.error(Reason::Trailing(n))),
+        }
+    }
+
+    /// Nothing may be left.
+    pub fn finish(&self) -> Result<(), DecodeError> {
+        match self.bytes.len() {
+            0 => Ok(()),
+            n => Err(self.error(Reason::Trailing(n))),
+        }
+    }
+}
+
+/// Something with a place in an OpenFlow message.
+pub trait Wire: Sized {
+    /// Appends the wire form.
+    fn encode(&self, out: &mut Vec<u8>);
+    /// Takes one from the reader.
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError>;
+}
+
+/// A [`Wire`] type of constant size that can be masked, as OXM values are.
+pub trait Fixed: Wire + Copy + Eq {
+    /// Bytes on the wire.
+    const SIZE: u8;
+    /// Every bit that means something.
+    const ONES: Self;
+    /// The bits that both have.
+    fn and(self, other: Self) -> Self;
+    /// No bit at all.
+    fn is_zero(self) -> bool;
+}
+
+macro_rules! integer {
+    ($($t:ty)*) => {$(
+        impl Wire for $t {
+            #[inline]
+            fn encode(&self, out: &mut Vec<u8>) {
+                out.extend_from_slice(&self.to_be_bytes());
+            }
+            #[inline]
+            fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                r.array().map(Self::from_be_bytes)
+            }
+        }
+        impl Fixed for $t {
+            const SIZE: u8 = size_of::<$t>() as u8;
+            const ONES: Self = Self::MAX;
+            fn and(self, other: Self) -> Self {
+                self & other
+            }
+            fn is_zero(self) -> bool {
+                self == 0
+            }
+        }
+    )*};
+}
+
+integer!(u8 u16 u32 u64);
+
+impl<const N: usize> Wire for [u8; N] {
+    #[inline]
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self);
+    }
+    #[inline]
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        r.array()
+    }
+}
+
+macro_rules! words {
+    ($($n:literal)*) => {$(
+        impl Wire for [u32; $n] {
+            fn encode(&self, out: &mut Vec<u8>) {
+                self.iter().for_each(|word| word.encode(out));
+            }
+            fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                let mut words = [0; $n];
+                for word in &mut words {
+                    *word = r.get()?;
+                }
+                Ok(words)
+            }
+        }
+    )*};
+}
+
+words!(2 4);
+
+impl<const N: usize> Fixed for [u8; N] {
+    const SIZE: u8 = N as u8;
+    const ONES: Self = [0xff; N];
+    fn and(mut self, other: Self) -> Self {
+        self.iter_mut().zip(other).for_each(|(a, b)| *a &= b);
+        self
+    }
+    fn is_zero(self) -> bool {
+        self == [0; N]
+    }
+}
+
+macro_rules! address {
+    ($($t:ty: $n:literal, $bits:ty;)*) => {$(
+        impl Wire for $t {
+            fn encode(&self, out: &mut Vec<u8>) {
+                out.extend_from_slice(&self.octets());
+            }
+            fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                r.array::<$n>().map(Self::from)
+            }
+        }
+        impl Fixed for $t {
+            const SIZE: u8 = $n;
+            const ONES: Self = Self::from_bits(<$bits>::MAX);
+            fn and(self, other: Self) -> Self {
+                Self::from_bits(self.to_bits() & other.to_bits())
+            }
+            fn is_zero(self) -> bool {
+                self.is_unspecified()
+            }
+        }
+    )*};
+}
+
+address! {
+    Ipv4Addr: 4, u32;
+    Ipv6Addr: 16, u128;
+}
+
+/// A list fills the reader it is given: the enclosing length is its length.
+impl<T: Wire> Wire for Vec<T> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.iter().for_each(|item| item.encode(out));
+    }
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut items = Self::new();
+        while r.remaining() > 0 {
+            items.push(r.get()?);
+        }
+        Ok(items)
+    }
+}
+
+/// Bytes whose meaning is not OpenFlow's business: packets, echoes, bodies of unknown things.
+#[derive(Clone, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Payload(Vec<u8>);
+
+impl Payload {
+    /// The bytes.
+    pub fn into_vec(self) -> Vec<u8> {
+        self.0
+    }
+}
+
+impl std::ops::Deref for Payload {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Vec<u8>> for Payload {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl From<&[u8]> for Payload {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl Wire for Payload {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0);
+    }
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(r.rest().into())
+    }
+}
+
+/// Overwrites the two bytes at `at` with `len`. Longer than 65535 can only be inside a message that is itself too
+/// long, which [`Message::encode`](crate::Message::encode) refuses.
+pub(crate) fn put_len(out: &mut [u8], at: usize, len: usize) {
+    if let Some(place) = out.get_mut(at..at + 2) {
+        place.copy_from_slice(&(len as u16).to_be_bytes());
+    }
+}
+
+/// Writes a TLV, filling in its length once the body is known.
+pub(crate) fn put_tlv(out: &mut Vec<u8>, ty: u16, body: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    ty.encode(out);
+    0_u16.encode(out);
+    body(out);
+    let len = out.len() - start;
+    put_len(out, start + 2, len);
+}
+
+/// Fills up with zeros to a multiple of 8 from `start`.
+pub(crate) fn put_padding(out: &mut Vec<u8>, start: usize) {
+    let len = out.len() - start;
+    out.resize(start + len.next_multiple_of(8), 0);
+}
+
+#[cfg(test)]
+mod tests;
