@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use flowport::lab::HostOptions;
-use flowport_integration::oracle::{docker, host_ip, pings, vsctl};
-use flowport_integration::{DEADLINE, UPLINK, host, two_hosts, wait_until};
+use flowport_integration::oracle::{docker, host_ip, ip, pings, tcp_throughput, vsctl};
+use flowport_integration::{DEADLINE, UPLINK, container, host, two_hosts, wait_until};
 
 #[tokio::test]
 async fn two_hosts_have_an_open_vswitch_each_and_ping_over_the_wire() {
@@ -91,4 +91,34 @@ async fn a_dropped_host_takes_its_processes_and_its_namespace_along() {
     assert!(!netns.exists());
     let process = format!("/proc/{pid}");
     wait_until(DEADLINE, "ovs-vswitchd is gone", async || !std::path::Path::new(&process).exists()).await;
+}
+
+#[tokio::test]
+async fn two_hosts_with_docker_start_at_the_same_time() {
+    let start = Instant::now();
+    let (first, second) = two_hosts(HostOptions::with_docker(), HostOptions::with_docker()).await;
+    println!("two hosts with Docker: {:?}", start.elapsed());
+    let engine = first.docker().unwrap();
+    engine.import_busybox("busybox").await.unwrap();
+    engine.run_container("box", "busybox", "none", &["sleep", "600"]).await.unwrap();
+    assert_eq!(docker(&first, &["ps", "--format={{.Names}}"]).await.trim(), "box");
+    assert_eq!(docker(&second, &["ps", "--format={{.Names}}"]).await, "", "each has its own engine");
+}
+
+#[tokio::test]
+async fn the_wire_carries_tcp() {
+    let (first, second) = two_hosts(HostOptions::default(), HostOptions::default()).await;
+    first.run("ip", &["address", "add", "192.0.2.1/24", "dev", UPLINK]).await.unwrap();
+    second.run("ip", &["address", "add", "192.0.2.2/24", "dev", UPLINK]).await.unwrap();
+    assert!(tcp_throughput(second.netns(), first.netns(), "192.0.2.2").await > 1e6);
+}
+
+#[tokio::test]
+async fn a_container_namespace_has_its_loopback_and_goes_when_dropped() {
+    let netns = container().await;
+    assert!(pings(&netns, "127.0.0.1", 1).await);
+    assert_eq!(ip(&netns, &["link"]).await.as_array().unwrap().len(), 1);
+    let path = netns.path().to_owned();
+    drop(netns);
+    assert!(!path.exists());
 }

@@ -47,7 +47,7 @@ impl DockerContainer {
     }
 }
 
-/// A running `dockerd`.
+/// A running `dockerd`. The engines of one lab may have the same engine id: old ones keep it in `/etc/docker`.
 #[derive(Debug)]
 pub struct DockerEngine {
     client: Docker,
@@ -154,6 +154,7 @@ impl DockerEngine {
     }
 
     /// Creates and starts a container. `network` as in `docker run --network`: `none`, `host`, `container:ID`.
+    /// `docker stop` ends it at once.
     ///
     /// # Errors
     /// The engine's refusal: no such image, name taken.
@@ -168,6 +169,8 @@ impl DockerEngine {
         let body = ContainerCreateBody {
             image: Some(image.to_owned()),
             cmd: Some(command.iter().map(ToString::to_string).collect()),
+            // A shell or sleep as process 1 ignores SIGTERM, and every stop would take ten seconds.
+            stop_signal: Some("SIGKILL".to_owned()),
             host_config: Some(HostConfig { network_mode: Some(network.to_owned()), ..HostConfig::default() }),
             ..ContainerCreateBody::default()
         };
