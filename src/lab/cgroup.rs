@@ -16,6 +16,8 @@ use super::{LabError, world};
 const PREFIX: &str = "flowport-lab.";
 /// A killed process is gone within milliseconds; one in an uninterruptible call may take longer.
 const EMPTY_DEADLINE: Duration = Duration::from_secs(10);
+/// The kernel sends at most one signal in 10 ms, and none when another lab's sweep was faster to remove the file.
+const RECHECK: Duration = Duration::from_millis(20);
 
 /// The lab's cgroup directory. The lock on it says that its lab is alive.
 #[derive(Debug)]
@@ -106,7 +108,7 @@ fn wait_empty(path: &Path, deadline: Instant) -> io::Result<()> {
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        let timeout = Timespec::try_from(left).ok();
+        let timeout = Timespec::try_from(left.min(RECHECK)).ok();
         poll(&mut [PollFd::new(&events, PollFlags::PRI)], timeout.as_ref())?;
     }
 }

@@ -13,6 +13,7 @@ use bollard::query_parameters::{
 };
 use bollard::{API_DEFAULT_VERSION, Docker, body_full};
 use futures_util::TryStreamExt;
+use tokio::net::UnixStream;
 use tokio::process::Command;
 
 use super::{Daemon, Lab, LabError, Netns, ovs, requirements};
@@ -46,7 +47,7 @@ impl DockerContainer {
     }
 }
 
-/// A running `dockerd`.
+/// A running `dockerd`. The engines of one lab may have the same engine id: old ones keep it in `/etc/docker`.
 #[derive(Debug)]
 pub struct DockerEngine {
     client: Docker,
@@ -72,7 +73,7 @@ impl DockerEngine {
         fs::write(&config, "{}")
             .map_err(|error| LabError::io(format!("write {}", config.display()), error))?;
         let in_directory = |option: &str, name: &str| format!("{option}={}", directory.join(name).display());
-        let daemon = Daemon::new(netns, "dockerd", directory.join("dockerd.log"))
+        let mut daemon = Daemon::new(netns, "dockerd", directory.join("dockerd.log"))
             .arg(in_directory("--config-file", "daemon.json"))
             .arg(in_directory("--data-root", "data"))
             .arg(in_directory("--exec-root", "exec"))
@@ -83,14 +84,15 @@ impl DockerEngine {
             .args(&["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--userland-proxy=false"])
             .args(&["--bridge=none", "--shutdown-timeout=1"])
             .args(&options.args.iter().map(String::as_str).collect::<Vec<_>>());
-        let client = connect(&socket)?;
-        let (directory, netns) = (directory.to_owned(), Arc::clone(netns));
-        let mut engine = Self { client, socket, directory, netns, daemon };
-        engine.start_daemon().await?;
+        daemon.spawn()?;
+        daemon.until_ready(async || UnixStream::connect(&socket).await.is_ok()).await?;
+        let client =
+            Docker::connect_with_unix(&socket.to_string_lossy(), REQUEST_TIMEOUT, API_DEFAULT_VERSION)
+                .map_err(|error| failed("make a client", error))?;
+        daemon.until_ready(async || client.ping().await.is_ok()).await?;
         // dockerd may be older than the client's newest protocol.
-        engine.client =
-            engine.client.negotiate_version().await.map_err(|error| failed("agree on a version", error))?;
-        Ok(engine)
+        let client = client.negotiate_version().await.map_err(|error| failed("agree on a version", error))?;
+        Ok(Self { client, socket, directory: directory.to_owned(), netns: Arc::clone(netns), daemon })
     }
 
     /// `unix:///...`, as in `DOCKER_HOST`.
@@ -152,6 +154,7 @@ impl DockerEngine {
     }
 
     /// Creates and starts a container. `network` as in `docker run --network`: `none`, `host`, `container:ID`.
+    /// `docker stop` ends it at once.
     ///
     /// # Errors
     /// The engine's refusal: no such image, name taken.
@@ -166,6 +169,8 @@ impl DockerEngine {
         let body = ContainerCreateBody {
             image: Some(image.to_owned()),
             cmd: Some(command.iter().map(ToString::to_string).collect()),
+            // A shell or sleep as process 1 ignores SIGTERM, and every stop would take ten seconds.
+            stop_signal: Some("SIGKILL".to_owned()),
             host_config: Some(HostConfig { network_mode: Some(network.to_owned()), ..HostConfig::default() }),
             ..ContainerCreateBody::default()
         };
@@ -223,11 +228,6 @@ impl DockerEngine {
         }
         self.daemon.stop().await
     }
-}
-
-fn connect(socket: &Path) -> Result<Docker, LabError> {
-    Docker::connect_with_unix(&socket.to_string_lossy(), REQUEST_TIMEOUT, API_DEFAULT_VERSION)
-        .map_err(|error| failed("make a client", error))
 }
 
 /// A root file system with only busybox in it.

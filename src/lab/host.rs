@@ -61,6 +61,8 @@ impl LabHost {
         let netns = Arc::new(Netns::create(lab, name).await?);
         let netns_time = start.elapsed();
         let directory = lab.directory().join("hosts").join(name);
+        // Of an earlier host of this name.
+        let _ = fs::remove_dir_all(&directory);
         let (ovs_directory, docker_directory) = (directory.join("ovs"), directory.join("docker"));
         for path in [&ovs_directory, &docker_directory] {
             fs::create_dir_all(path)

@@ -48,7 +48,9 @@ const REMOVED_ENV: [&str; 8] = [
 pub(super) fn main(args: &[OsString]) -> Result<ExitCode, LabError> {
     let [parent, cgroup, command @ ..] = args else { return Err(usage()) };
     let [program, arguments @ ..] = command else { return Err(usage()) };
-    die_with(parent)?;
+    if !die_with(parent)? {
+        return Ok(ExitCode::FAILURE);
+    }
     make_world((cgroup != NO_CGROUP).then(|| Path::new(cgroup)))?;
     // A session of its own: a Ctrl-C reaches the command once, through the outer process, and not twice.
     rustix::process::setsid().map_err(|error| LabError::io("make a session", error))?;
@@ -75,17 +77,14 @@ fn usage() -> LabError {
     )
 }
 
-/// Makes the kernel kill this process, and so the lab, when the process `parent` ends.
-fn die_with(parent: &OsStr) -> Result<(), LabError> {
+/// Makes the kernel kill this process, and so the lab, when the process `parent` ends. False: it has ended already.
+fn die_with(parent: &OsStr) -> Result<bool, LabError> {
     let failed = |error| LabError::io("tie the lab to its parent", error);
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| failed(error.into()))?;
     // The parent may have ended before that call. /proc still counts as the parent does; getppid would say 0.
     let status = fs::read_to_string("/proc/self/status").map_err(failed)?;
     let found = status.lines().find_map(|line| line.strip_prefix("PPid:")).map(str::trim);
-    if found.map(OsStr::new) == Some(parent) {
-        return Ok(());
-    }
-    Err(failed(io::Error::other("it has ended")))
+    Ok(found.map(OsStr::new) == Some(parent))
 }
 
 fn make_world(cgroup: Option<&Path>) -> Result<(), LabError> {

@@ -105,3 +105,26 @@ fn is_static(path: &Path) -> bool {
     }
     !head.windows(8).any(|window| window == b"/ld-linu" || window == b"/ld-musl")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_needs_libraries_is_not_static() {
+        // This test binary itself, linked as every Rust program for a libc with shared libraries.
+        let dynamic = std::env::current_exe().unwrap();
+        assert_eq!(is_static(&dynamic), cfg!(target_feature = "crt-static"));
+        assert!(!is_static(Path::new("/no/such/file")));
+    }
+
+    #[test]
+    fn packages_are_named_once_and_only_for_what_is_asked() {
+        let missing = PROGRAMS.map(|(program, package, purpose)| Missing { program, package, purpose });
+        let all = Requirements { missing: missing.to_vec(), not_root: true };
+        assert_eq!(all.packages(&[Purpose::OpenVSwitch]), ["openvswitch-common", "openvswitch-switch"]);
+        assert!(!all.met(Purpose::Docker));
+        let none = Requirements { missing: Vec::new(), not_root: false };
+        assert!(none.packages(&[Purpose::Docker, Purpose::Oracle]).is_empty() && none.met(Purpose::Docker));
+    }
+}

@@ -23,19 +23,22 @@ pub async fn connect(
 ) -> Result<(), LabError> {
     let path = peer.netns().path();
     let netns = File::open(path).map_err(|error| LabError::io(format!("open {}", path.display()), error))?;
+    let failed = |error| LabError::Netlink {
+        what: format!("join {link} of {} to {peer_link} of {}", host.name(), peer.name()),
+        source: Box::new(error),
+    };
     let far = LinkMessageBuilder::<LinkUnspec>::new()
         .name(peer_link)
         .setns_by_fd(netns.as_raw_fd())
         .mtu(mtu)
-        .up()
         .build();
     let near = LinkMessageBuilder::<LinkVeth>::new(link, peer_link)
         .set_info_data(InfoData::Veth(InfoVeth::Peer(far)))
         .mtu(mtu)
         .up()
         .build();
-    host.netns().netlink()?.link().add(near).execute().await.map_err(|error| LabError::Netlink {
-        what: format!("join {link} of {} to {peer_link} of {}", host.name(), peer.name()),
-        source: Box::new(error),
-    })
+    host.netns().netlink()?.link().add(near).execute().await.map_err(failed)?;
+    // The far end cannot be made up: the kernel refuses that before the two know each other (veth_open).
+    let far_up = LinkMessageBuilder::<LinkUnspec>::new().name(peer_link).up().build();
+    peer.netns().netlink()?.link().change(far_up).execute().await.map_err(failed)
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitCode, ExitStatus};
+use std::process::{Child, Command, ExitCode, ExitStatus};
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::UnshareFlags;
@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::LabError;
-use super::cgroup::LabCgroup;
+use super::cgroup::{self, LabCgroup};
 
 /// Role words: first argument of `flowport lab` for the lab's own processes.
 pub(super) const INIT: &str = "@init";
@@ -35,12 +35,20 @@ pub(super) fn run(command: &[OsString]) -> Result<ExitCode, LabError> {
     let cgroup = LabCgroup::create();
     let guard = cgroup.as_ref().map(LabCgroup::spawn_guard).transpose()?;
     let result = runtime.block_on(supervise(cgroup.as_ref(), command));
-    // The guard's end of input: its sign to remove the cgroup. Waited for, so that nothing is left when we return.
-    if let Some(mut guard) = guard {
-        drop(guard.stdin.take());
-        let _ = guard.wait();
+    // Waited for, so that nothing is left when we return.
+    if let (Some(cgroup), Some(guard)) = (&cgroup, guard) {
+        dismiss(guard, cgroup);
     }
     result
+}
+
+/// Lets the guard remove the cgroup: the end of its input is its sign. If it has been killed, that is done here.
+fn dismiss(mut guard: Child, cgroup: &LabCgroup) {
+    drop(guard.stdin.take());
+    if !guard.wait().is_ok_and(|status| status.success()) {
+        // What is left even so is removed by the next lab.
+        let _ = cgroup::remove(cgroup.path());
+    }
 }
 
 /// What the thread that owns the lab's first process reports.
