@@ -30,6 +30,3 @@ const NETWORK_MASK: u64 = 0xffff_ffff;
 const FROM_UPLINK: u64 = 1 << 32;
 /// All bits of `metadata` that the pipeline uses.
 const METADATA_MASK: u64 = NETWORK_MASK | FROM_UPLINK;
-
-#[cfg(test)]
-mod tests;

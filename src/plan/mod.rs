@@ -19,6 +19,3 @@ pub use observed::{Bridge, BridgePort, Link, Observed, PortKind, PortRow, Tunnel
 pub use records::{RecordEffect, records};
 pub use rows::{RowEffect, rows};
 pub use status::{Status, status};
-
-#[cfg(test)]
-mod tests;
