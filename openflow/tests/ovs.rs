@@ -1,6 +1,8 @@
 //! With a real ovs-vswitchd: a session over the bridge's management socket, flows and groups by bundle, and what
 //! comes back.
 
+#![allow(clippy::expect_used)]
+
 mod common;
 
 use std::time::Duration;
