@@ -58,7 +58,7 @@ impl Reconciler {
         }
         tracing::info!(container = %sandbox.owner, "container runs");
         // A link into a namespace that it had before is not one into this.
-        let restarted = known.is_some_and(|known| known.inode != sandbox.inode);
+        let restarted = known.is_some_and(|known| !known.is_presumed() && known.inode != sandbox.inode);
         for endpoint in endpoints {
             self.links.wake(&endpoint);
             if let Some(link) = self.observed.links.get_mut(&endpoint).filter(|_| restarted) {
@@ -66,6 +66,16 @@ impl Reconciler {
             }
         }
         self.run_sandbox(sandbox);
+    }
+
+    /// While nobody can be asked, the containers whose link stands are taken for running: a link ends with its container.
+    pub(super) fn presume_running(&mut self, unknown: &BTreeSet<Owner>) {
+        for (endpoint, attachment) in &self.desired.attachments {
+            if unknown.contains(&attachment.owner) && self.observed.links.contains_key(endpoint) {
+                let presumed = Sandbox::presumed(&attachment.owner);
+                self.observed.running.entry(attachment.owner.clone()).or_insert(presumed);
+            }
+        }
     }
 
     /// Takes the container for running until its process ends; a namespace without a process ends with its link.
