@@ -28,13 +28,19 @@ pub(super) async fn ping(from: &Path, to: &str, patience: Duration) -> Result<St
     // The first packet may be lost while the underlay's neighbours are still being learnt.
     while begun.elapsed() < patience {
         let mut command = tokio::process::Command::new("ping");
-        command.args(["-c", "1", "-W", "1", to]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .args(["-c", "1", "-W", "1", to])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         let child = in_netns(from, || command.spawn())
             .map_err(|error| chain(&error))?
             .map_err(|error| format!("cannot run ping: {error}: install iputils-ping"))?;
         let output = child.wait_with_output().await.map_err(|error| error.to_string())?;
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-        let time = printed.split_once("time=").and_then(|(_, rest)| rest.split_whitespace().next().map(str::to_owned));
+        let time = printed
+            .split_once("time=")
+            .and_then(|(_, rest)| rest.split_whitespace().next().map(str::to_owned));
         if let (true, Some(time)) = (output.status.success(), time) {
             return Ok(time);
         }
@@ -63,7 +69,8 @@ pub(super) async fn pull(from: &Path, to: &Path, address: &str, bytes: usize) ->
     let begun = Instant::now();
     let from = from.to_owned();
     let client = tokio::task::spawn_blocking(move || -> Result<(), Broken> {
-        let stream = in_netns(&from, || TcpStream::connect_timeout(&place, PATIENCE)).map_err(|error| chain(&error))?;
+        let stream = in_netns(&from, || TcpStream::connect_timeout(&place, PATIENCE))
+            .map_err(|error| chain(&error))?;
         let mut stream = stream.map_err(|error| format!("cannot connect to {place}: {error}"))?;
         stream.set_write_timeout(Some(PATIENCE)).map_err(|error| error.to_string())?;
         let chunk = vec![0x5a; 1 << 16];

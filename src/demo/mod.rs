@@ -116,7 +116,8 @@ async fn play(no_docker: bool) -> Result<(), Broken> {
         }
     }
     for (from, to) in [(0, 1), (0, 2), (2, 1)] {
-        let gigabits = pull(&containers[from].netns, &containers[to].netns, ACTORS[to].address, TCP_BYTES).await?;
+        let gigabits =
+            pull(&containers[from].netns, &containers[to].netns, ACTORS[to].address, TCP_BYTES).await?;
         streams += 1;
         let what = format!("TCP {} -> {}, {} MiB", ACTORS[from].name, ACTORS[to].name, TCP_BYTES >> 20);
         story.result(&what, &format!("{gigabits:.2} Gbit/s"));
@@ -158,11 +159,15 @@ async fn start_hosts(lab: &Lab, docker: bool, story: &mut Story) -> Result<Vec<L
     let begun = Instant::now();
     let options = || if docker { HostOptions::with_docker() } else { HostOptions::default() };
     let [(east, _), (west, _)] = HOSTS;
-    let started = tokio::try_join!(LabHost::start(lab, east, options()), LabHost::start(lab, west, options()));
+    let started =
+        tokio::try_join!(LabHost::start(lab, east, options()), LabHost::start(lab, west, options()));
     let (east, west) = started.map_err(|error| chain(&error))?;
     lab::connect(&east, WIRE, &west, WIRE, WIRE_MTU).await.map_err(|error| chain(&error))?;
     let engine = if docker { " and Docker Engine" } else { "" };
-    story.result(&format!("hosts {} and {} with Open vSwitch{engine}", east.name(), west.name()), &ms(begun.elapsed()));
+    story.result(
+        &format!("hosts {} and {} with Open vSwitch{engine}", east.name(), west.name()),
+        &ms(begun.elapsed()),
+    );
     Ok(vec![east, west])
 }
 
@@ -210,7 +215,8 @@ async fn start_containers(
             None => start_namespace(lab, actor.name).await.map_err(|error| chain(&error))?,
         });
     }
-    let what = if docker { "Docker containers web, db (east) and api (west)" } else { "namespaces web, db and api" };
+    let what =
+        if docker { "Docker containers web, db (east) and api (west)" } else { "namespaces web, db and api" };
     story.result(what, &ms(begun.elapsed()));
     Ok(running)
 }

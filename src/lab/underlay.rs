@@ -23,7 +23,13 @@ pub async fn connect(
     })
 }
 
-async fn join(host: &LabHost, link: &str, peer: &LabHost, peer_link: &str, mtu: u32) -> Result<(), NetlinkError> {
+async fn join(
+    host: &LabHost,
+    link: &str,
+    peer: &LabHost,
+    peer_link: &str,
+    mtu: u32,
+) -> Result<(), NetlinkError> {
     let here = Netlink::open_in(Netns::new(host.netns().path()));
     let there = Netlink::open_in(Netns::new(peer.netns().path()));
     // Both ends are made in one namespace, so that the far one needs a name that is free there for a moment.

@@ -236,7 +236,8 @@ impl Reconciler {
                 }
             }
             Event::Owners(answer) => {
-                let owners = self.desired.attachments.values().map(|attachment| attachment.owner.clone()).collect();
+                let owners =
+                    self.desired.attachments.values().map(|attachment| attachment.owner.clone()).collect();
                 // Whoever asked and left needs no answer.
                 let _ = answer.send(owners);
             }
@@ -306,7 +307,9 @@ impl Reconciler {
         // Before ovs-vswitchd has made the bridge there is nothing to connect to.
         let managed = |name: &LinkName| {
             let bridge = self.observed.bridges.get(name).filter(|bridge| bridge.managed);
-            bridge.is_some_and(|bridge| bridge.ports.iter().any(|port| port.name == name.as_str() && port.ofport.is_some()))
+            bridge.is_some_and(|bridge| {
+                bridge.ports.iter().any(|port| port.name == name.as_str() && port.ofport.is_some())
+            })
         };
         let Scope::Only(endpoints) = &self.desired.scope else {
             return self.observed.bridges.keys().filter(|name| managed(name)).cloned().collect();
