@@ -63,7 +63,7 @@ pub(super) async fn watch(docker: Docker, reconciler: Handle) {
         match follow(&docker, &reconciler).await {
             Ok(()) => tracing::info!("Docker ended; waiting for it to come back"),
             Err(error) if answered => {
-                tracing::info!("{error}; containers of Docker are attended to when it answers")
+                tracing::info!("{error}; containers of Docker are attended to when it answers");
             }
             Err(_) => {}
         }

@@ -185,7 +185,7 @@ struct Running {
 
 impl Running {
     fn kill(&self) -> Result<(), Broken> {
-        let pid = self.pid.and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed()));
+        let pid = self.pid.and_then(|pid| rustix::process::Pid::from_raw(i32::try_from(pid).ok()?));
         let pid = pid.ok_or("the container has no process")?;
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).map_err(|error| error.to_string())
     }

@@ -4,9 +4,11 @@ use std::io;
 use std::path::Path;
 use std::time::Instant;
 
+use flowport_openflow::message::port::PortStatsRequest;
 use flowport_openflow::session::{Event, Session, SessionConfig, SessionError};
 use flowport_openflow::{
     Body, EncodeError, FlowStats, FlowStatsRequest, MultipartReply, MultipartReplyBody, MultipartRequestBody,
+    PortNo, PortStats,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -131,4 +133,19 @@ pub async fn read_flows(
     requests: &[FlowStatsRequest],
 ) -> Result<Vec<FlowStats>, OpenFlowError> {
     Exchange::open(&place::management_socket(rundir, bridge)).await?.flows(requests).await
+}
+
+/// Reads the counters of all ports of a bridge, on a connection for this once.
+///
+/// # Errors
+///
+/// ovs-vswitchd does not answer, or refuses.
+pub async fn read_counters(rundir: &Path, bridge: &str) -> Result<Vec<PortStats>, OpenFlowError> {
+    let mut exchange = Exchange::open(&place::management_socket(rundir, bridge)).await?;
+    let all = MultipartRequestBody::PortStats(PortStatsRequest { port_no: PortNo::ANY });
+    let counters = exchange.ask([all]).await?.into_iter().filter_map(|answer| match answer {
+        MultipartReplyBody::PortStats(counters) => Some(counters),
+        _ => None,
+    });
+    Ok(counters.flatten().collect())
 }
