@@ -149,7 +149,7 @@ fn uplink(port: &BridgePort) -> Option<Uplink> {
         (PortKind::Uplink, Some(vlan)) => UplinkKind::Access(vlan),
         (PortKind::Uplink, None) => UplinkKind::Trunk,
     };
-    Some(Uplink { port: PortNo(port.ofport?), kind })
+    Some(Uplink { port: PortNo(port.ofport?), kind, is_tunnel: port.tunnel.is_some() })
 }
 
 fn difference(
