@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use flowport_openflow::message::port::PortStatsRequest;
 use flowport_openflow::session::{Event, Session, SessionConfig, SessionError};
@@ -17,6 +17,14 @@ use crate::place;
 
 /// How much is read at once: many messages of a long reply.
 const READ_SIZE: usize = 64 * 1024;
+
+/// How long the switch may be silent. On a socket of this host silence means work: adding or removing a thousand ports
+/// keeps ovs-vswitchd from everything else for many seconds. When it dies the socket tells.
+const SILENCE: Duration = Duration::from_secs(60);
+
+fn config() -> SessionConfig {
+    SessionConfig { handshake_timeout: SILENCE, probe_interval: SILENCE, ..SessionConfig::default() }
+}
 
 /// Why a channel is of no use.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +46,14 @@ pub enum OpenFlowError {
     Closed,
 }
 
+impl OpenFlowError {
+    /// Whether nobody listens on the socket.
+    pub(super) fn is_nobody(&self) -> bool {
+        let nobody = [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused];
+        matches!(self, Self::Io(error) if nobody.contains(&error.kind()))
+    }
+}
+
 /// A session and its socket.
 #[derive(Debug)]
 pub(super) struct Exchange {
@@ -53,7 +69,7 @@ impl Exchange {
     /// Connects and negotiates the version.
     pub(super) async fn open(socket: &Path) -> Result<Self, OpenFlowError> {
         let stream = UnixStream::connect(socket).await?;
-        let session = Session::new(SessionConfig::default(), Instant::now());
+        let session = Session::new(config(), Instant::now());
         let mut exchange =
             Self { stream, session, input: vec![0; READ_SIZE], output: Vec::new(), written: 0 };
         while !matches!(exchange.next().await?, Event::Ready { .. }) {}

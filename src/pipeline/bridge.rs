@@ -1,5 +1,7 @@
 //! What a bridge contributes by itself and by its ports that are no endpoint's.
 
+use std::net::Ipv6Addr;
+
 use flowport_openflow::{Action, MacAddr, Match, PortNo, VlanVid};
 
 use crate::model::{Mac, SHARED_COOKIE, Vlan};
@@ -7,9 +9,12 @@ use crate::model::{Mac, SHARED_COOKIE, Vlan};
 use super::endpoint::push_tag;
 use super::flow::Does;
 use super::{
-    CLASSIFY, FLOOD, FORWARD, FROM_LINK, FROM_TUNNEL, Flow, METADATA_MASK, NETWORK_MASK, RESPOND, RETURN,
-    UndeclaredFlow,
+    CLASSIFY, FLOOD, FORWARD, FROM_LINK, FROM_TUNNEL, Flow, GUARD, METADATA_MASK, NETWORK_MASK, RESPOND,
+    RETURN, UndeclaredFlow,
 };
+
+/// ICMPv6 type (RFC 4861 section 4.3).
+const NEIGHBOR_SOLICITATION: u8 = 135;
 
 /// A port of this host itself: trusted, and known by its MAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +67,9 @@ pub fn bridge_flows(
         flows.push(Flow::new(table, priority, SHARED_COOKIE, matches, does)?);
         Ok(())
     };
+    // Addresses are given by us, and each to one; that a new interface looks for another with its own concerns nobody.
+    let probe = Match::builder().icmpv6().icmpv6_type(NEIGHBOR_SOLICITATION).ipv6_src(Ipv6Addr::UNSPECIFIED);
+    add(&GUARD, 110, probe, Does::default())?;
     add(&RESPOND, 0, Match::builder(), Does::goto(&FORWARD))?;
     let many = Match::builder().eth_dst((MacAddr::MULTICAST_BIT, MacAddr::MULTICAST_BIT));
     add(&FORWARD, 50, many, Does::goto(&FLOOD))?;

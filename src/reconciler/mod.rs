@@ -29,7 +29,7 @@ use crate::model::{EndpointId, LinkName, Owner, Sandbox};
 use crate::netlink::{Link as SeenLink, LinkEvent, Netlink};
 use crate::openflow::{Datapath, DatapathEvent, ReadScope};
 use crate::ovsdb::{Database, TransactionFailed};
-use crate::plan::{Desired, Link, Observed, RecordEffect, Scope};
+use crate::plan::{Datapath as Seen, Desired, Link, Observed, RecordEffect, Scope};
 use crate::records::Records;
 
 pub use asks::{Ask, Change, Handle, Selected, is_of};
@@ -113,6 +113,14 @@ struct Channel {
     dirty: bool,
     /// Why the last bundle was refused, or the channel lost.
     trouble: Option<String>,
+}
+
+impl Channel {
+    /// What was under way is answered by nobody.
+    fn close(&mut self, why: String) {
+        self.trouble = Some(why);
+        self.lane.succeed(&());
+    }
 }
 
 impl Reconciler {
@@ -259,12 +267,14 @@ impl Reconciler {
             DatapathEvent::Read(installed) => {
                 channel.trouble = None;
                 channel.lane.succeed(&());
-                self.observed.datapaths.insert(bridge, installed);
+                self.observed.datapaths.insert(bridge, Seen::Read(installed));
             }
             DatapathEvent::Applied(changes) => {
                 channel.trouble = None;
                 channel.lane.succeed(&());
-                self.observed.datapaths.entry(bridge).or_default().apply(&changes);
+                if let Some(Seen::Read(installed)) = self.observed.datapaths.get_mut(&bridge) {
+                    installed.apply(&changes);
+                }
             }
             DatapathEvent::Refused { why, endpoints } => {
                 tracing::warn!(%bridge, "the datapath refused flow entries: {why}");
@@ -276,9 +286,13 @@ impl Reconciler {
             }
             DatapathEvent::Lost(why) => {
                 tracing::info!(%bridge, "no OpenFlow channel: {why}");
-                channel.trouble = Some(why);
-                channel.lane.succeed(&());
-                self.observed.datapaths.remove(&bridge);
+                channel.close(why);
+                self.observed.datapaths.insert(bridge, Seen::Opening);
+            }
+            DatapathEvent::Away(why) => {
+                tracing::info!(%bridge, "no OpenFlow channel: {why}");
+                channel.close(why);
+                self.observed.datapaths.insert(bridge, Seen::Away);
             }
         }
     }
@@ -294,6 +308,7 @@ impl Reconciler {
                 Scope::Only(endpoints) => ReadScope::of(endpoints),
             };
             let (rundir, outbox) = (&self.shells.rundir, &self.outbox);
+            self.observed.datapaths.entry(bridge.clone()).or_insert(Seen::Opening);
             self.datapaths.entry(bridge).or_insert_with_key(|bridge| Channel {
                 datapath: Datapath::open(rundir, bridge, read, outbox.clone()),
                 lane: Lane::default(),
