@@ -143,8 +143,9 @@ impl Reconciler {
     pub async fn run(mut self) {
         let mut changes = self.shells.database.changes();
         loop {
-            self.round(Instant::now());
-            let deadline = self.deadline();
+            let now = Instant::now();
+            self.round(now);
+            let deadline = self.deadline(now);
             tokio::select! {
                 event = self.inbox.recv() => match event {
                     Some(event) => self.take(event),
@@ -310,10 +311,12 @@ impl Reconciler {
             .collect()
     }
 
-    fn deadline(&self) -> Option<Instant> {
-        let channels = self.datapaths.values().filter_map(|channel| channel.lane.deadline());
+    /// When the next round is due by itself, after the one of `now`.
+    fn deadline(&self, now: Instant) -> Option<Instant> {
+        let channels = self.datapaths.values().filter_map(|channel| channel.lane.deadline(now));
         let waiting = self.waiting.iter().map(|waiting| waiting.deadline);
-        self.links.deadline().into_iter().chain(self.rows.deadline()).chain(channels).chain(waiting).min()
+        let lanes = [self.links.deadline(now), self.rows.deadline(now), self.records.deadline(now)];
+        lanes.into_iter().flatten().chain(channels).chain(waiting).min()
     }
 }
 
