@@ -96,12 +96,9 @@ impl Drop for Datapath {
 
 /// What the datapath's answers hold of ours.
 fn installed(flows: Vec<FlowStats>, groups: Vec<flowport_openflow::GroupDesc>) -> Installed {
-    Installed {
-        flows: flows.into_iter().map(|flow| (flow.key(), (flow.cookie, flow.instructions))).collect(),
-        groups: groups
-            .into_iter()
-            .filter(|group| crate::pipeline::owns_group(group.group_id))
-            .map(|group| (group.group_id, group.buckets))
-            .collect(),
-    }
+    let groups = groups.into_iter().filter(|group| crate::pipeline::owns_group(group.group_id));
+    Installed::new(
+        flows.into_iter().map(|flow| (flow.key(), (flow.cookie, flow.instructions))).collect(),
+        groups.map(|group| (group.group_id, group.buckets)).collect(),
+    )
 }

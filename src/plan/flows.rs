@@ -19,12 +19,42 @@ pub struct Installed {
     pub flows: HashMap<FlowKey, (Cookie, Vec<Instruction>)>,
     /// Groups of ours.
     pub groups: BTreeMap<GroupId, Vec<Bucket>>,
+    /// How many flow entries carry each cookie, so that one endpoint's are not looked for among all.
+    cookies: HashMap<Cookie, usize>,
 }
 
 impl Installed {
+    /// What a datapath said it holds.
+    pub fn new(
+        flows: HashMap<FlowKey, (Cookie, Vec<Instruction>)>,
+        groups: BTreeMap<GroupId, Vec<Bucket>>,
+    ) -> Self {
+        let mut cookies = HashMap::new();
+        for (cookie, _) in flows.values() {
+            *cookies.entry(*cookie).or_default() += 1;
+        }
+        Self { flows, groups, cookies }
+    }
+
     /// Whether it holds flow entries of the endpoint.
     pub fn has_flows_of(&self, endpoint: EndpointId) -> bool {
-        self.flows.values().any(|(cookie, _)| cookie.0 == endpoint.cookie())
+        self.cookies.contains_key(&Cookie(endpoint.cookie()))
+    }
+
+    fn put(&mut self, flow: &Flow) {
+        self.remove(&flow.key);
+        self.flows.insert(flow.key.clone(), (flow.cookie, flow.instructions.clone()));
+        *self.cookies.entry(flow.cookie).or_default() += 1;
+    }
+
+    fn remove(&mut self, key: &FlowKey) {
+        let Some((cookie, _)) = self.flows.remove(key) else { return };
+        if let Some(count) = self.cookies.get_mut(&cookie) {
+            *count -= 1;
+            if *count == 0 {
+                self.cookies.remove(&cookie);
+            }
+        }
     }
 
     /// What it holds when the changes have been applied.
@@ -35,10 +65,10 @@ impl Installed {
             self.groups.insert(group.id, group.buckets.clone());
         }
         for (key, _) in deleted_flows {
-            self.flows.remove(key);
+            self.remove(key);
         }
         for flow in added_flows.iter().chain(modified_flows) {
-            self.flows.insert(flow.key.clone(), (flow.cookie, flow.instructions.clone()));
+            self.put(flow);
         }
         for group in deleted_groups {
             self.groups.remove(group);
@@ -116,7 +146,8 @@ pub fn flows(desired: &Desired, observed: &Observed, bridge: &LinkName) -> Resul
     }
     let uplinks: Vec<Uplink> = row.ports.iter().filter_map(uplink).collect();
     let vlans: Vec<Vlan> = networks.keys().copied().collect();
-    wanted.extend(bridge_flows(&members, &uplinks, &vlans)?);
+    // The bridge's own come first, so that no container takes the place of the host.
+    let mut wanted = [bridge_flows(&members, &uplinks, &vlans)?, wanted].concat();
     let mut groups = Vec::new();
     for (vlan, mut members) in networks {
         members.sort();
@@ -159,7 +190,10 @@ fn difference(desired: &Desired, installed: &Installed, wanted: Vec<Flow>, group
 
     let mut wanted_keys = std::collections::HashSet::with_capacity(wanted.len());
     for flow in wanted {
-        wanted_keys.insert(flow.key.clone());
+        // A datapath holds one entry of a key: of two that are wanted the first is, or each round would undo the last.
+        if !wanted_keys.insert(flow.key.clone()) {
+            continue;
+        }
         match installed.flows.get(&flow.key) {
             Some((cookie, instructions)) if *cookie == flow.cookie && *instructions == flow.instructions => {}
             Some((cookie, _)) if *cookie == flow.cookie => changes.modified_flows.push(flow),
@@ -178,3 +212,6 @@ fn difference(desired: &Desired, installed: &Installed, wanted: Vec<Flow>, group
         .collect();
     changes
 }
+
+#[cfg(test)]
+mod tests;
