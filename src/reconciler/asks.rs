@@ -115,6 +115,10 @@ impl Reconciler {
             answer,
             progress,
         };
+        if self.interrupted {
+            let _ = waiting.answer.send(Err(Refused::other("interrupted before anything was changed")));
+            return;
+        }
         let accepted = match change {
             Change::Attach(ports) => self.attach(ports),
             Change::Detach(selected) => self.select(&selected).map(|endpoints| self.detach(&endpoints)),
