@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use crate::reconciler::Refused;
 
-pub use bridges::TakenUp;
+pub use bridges::{Forwarding, TakenUp};
 pub use observe::Rows;
 pub use show::{ShownBridge, ShownPort};
 
