@@ -119,7 +119,11 @@ impl Database {
 
 /// The columns that are looked at; statistics, which change all the time, are not among them.
 fn watched() -> Monitor {
-    Monitor::of_only::<OpenVSwitch>(&[OpenVSwitch::BRIDGES.any(), OpenVSwitch::CUR_CFG.any()])
+    Monitor::of_only::<OpenVSwitch>(&[
+        OpenVSwitch::BRIDGES.any(),
+        OpenVSwitch::CUR_CFG.any(),
+        OpenVSwitch::EXTERNAL_IDS.any(),
+    ])
         .and_only::<Bridge>(&[
             Bridge::NAME.any(),
             Bridge::PORTS.any(),

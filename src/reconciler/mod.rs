@@ -174,10 +174,19 @@ impl Reconciler {
         }
     }
 
-    /// The ports that carry our marks are desired until somebody says otherwise.
+    /// The ports that carry our marks are desired until somebody says otherwise. Where marks and records differ, a
+    /// command changed the port while no daemon ran, and the marks are the newer; where it took the port away, it left
+    /// a mark of that.
     fn adopt_marked(&mut self) {
-        for (endpoint, row) in &self.observed.ports {
-            self.desired.attachments.entry(*endpoint).or_insert_with(|| row.attachment.clone());
+        let Self { desired, observed, .. } = self;
+        desired.attachments.retain(|endpoint, _| !observed.detached.contains(endpoint));
+        for (endpoint, row) in &observed.ports {
+            // Marks of another tool tell less than our record of it.
+            if row.attachment.host_link == endpoint.host_link() {
+                desired.attachments.insert(*endpoint, row.attachment.clone());
+            } else {
+                desired.attachments.entry(*endpoint).or_insert_with(|| row.attachment.clone());
+            }
         }
     }
 

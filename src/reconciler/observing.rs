@@ -129,6 +129,7 @@ impl Reconciler {
         let rows = self.shells.database.rows();
         self.observed.bridges = rows.bridges;
         self.observed.ports = rows.ports;
+        self.observed.detached = rows.detached;
         for endpoint in self.observed.ports.keys() {
             if let Some(link) = self.observed.links.get_mut(endpoint) {
                 link.leftover = false;

@@ -34,6 +34,7 @@ fn world(local_mac: &str, attachments: &[&str]) -> (Desired, Observed, LinkName)
             bridge: bridge.clone(),
             ofport: u32::try_from(nth + 1).ok(),
             error: None,
+            recorded: false,
             attachment: Arc::clone(&attachment),
         };
         observed.ports.insert(attachment.endpoint(), port);
