@@ -42,8 +42,9 @@ pub(crate) fn table(bridges: &[ShownBridge]) -> String {
     for bridge in bridges {
         let who = bridge.flowport.as_deref().unwrap_or("not Flowport's");
         let _ = writeln!(text, "{} ({who}, {} datapath)", bridge.name, bridge.datapath);
-        let mut lines =
-            vec![["CONTAINER", "INTERFACE", "ADDRESS", "MAC", "VLAN", "PORT", "PACKETS IN/OUT"].map(str::to_owned)];
+        let mut lines = vec![
+            ["CONTAINER", "INTERFACE", "ADDRESS", "MAC", "VLAN", "PORT", "PACKETS IN/OUT"].map(str::to_owned),
+        ];
         lines.extend(bridge.ports.iter().flat_map(port_lines));
         text.push_str(&aligned(&lines));
         for port in &bridge.ports {
@@ -73,7 +74,8 @@ fn port_lines(port: &ShownPort) -> Vec<[String; 7]> {
         addresses.next().unwrap_or_else(dash),
         port.mac.clone().unwrap_or_else(dash),
         port.vlan.map_or_else(dash, |vlan| vlan.to_string()),
-        port.ofport.map_or_else(dash, |ofport| if ofport == 65534 { "LOCAL".into() } else { ofport.to_string() }),
+        port.ofport
+            .map_or_else(dash, |ofport| if ofport == 65534 { "LOCAL".into() } else { ofport.to_string() }),
         format!("{}/{}", port.rx_packets, port.tx_packets),
     ]];
     lines.extend(addresses.map(|address| {

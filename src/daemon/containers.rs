@@ -54,7 +54,9 @@ pub(super) async fn watch(docker: Docker, reconciler: Handle) {
     loop {
         match follow(&docker, &reconciler).await {
             Ok(()) => tracing::info!("Docker ended; waiting for it to come back"),
-            Err(error) if answered => tracing::info!("{error}; containers of Docker are attended to when it answers"),
+            Err(error) if answered => {
+                tracing::info!("{error}; containers of Docker are attended to when it answers")
+            }
             Err(_) => {}
         }
         answered = false;
@@ -65,7 +67,8 @@ pub(super) async fn watch(docker: Docker, reconciler: Handle) {
 /// Follows Docker's events until it ends. What happened before the first event is asked for.
 async fn follow(docker: &Docker, reconciler: &Handle) -> Result<(), DockerError> {
     let mut events = docker.events().await?;
-    let known: BTreeSet<String> = docker.containers().await?.into_iter().map(|container| container.id).collect();
+    let known: BTreeSet<String> =
+        docker.containers().await?.into_iter().map(|container| container.id).collect();
     for owner in reconciler.owners().await.into_iter().filter(Owner::is_docker) {
         if known.contains(owner.as_str()) {
             started(docker, reconciler, owner).await;

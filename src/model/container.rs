@@ -28,7 +28,9 @@ impl FromStr for ContainerRef {
     fn from_str(text: &str) -> Result<Self, BadWord> {
         if let Some(name) = text.strip_prefix("netns:") {
             return match name {
-                "" | "." | ".." => Err(BadWord(format!("{text:?} names no namespace: write netns:NAME or netns:/path"))),
+                "" | "." | ".." => {
+                    Err(BadWord(format!("{text:?} names no namespace: write netns:NAME or netns:/path")))
+                }
                 path if path.starts_with('/') => Ok(Self::Netns(tidy(path))),
                 name if name.contains('/') => {
                     Err(BadWord(format!("{text:?} is a relative path: write netns:NAME or netns:/path")))

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use flowport_openflow::session::{Event, Session, SessionConfig, SessionError};
-use flowport_openflow::{Body, EncodeError, FlowStats, FlowStatsRequest, MultipartReply, MultipartReplyBody, MultipartRequestBody};
+use flowport_openflow::{
+    Body, EncodeError, FlowStats, FlowStatsRequest, MultipartReply, MultipartReplyBody, MultipartRequestBody,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
@@ -50,7 +52,8 @@ impl Exchange {
     pub(super) async fn open(socket: &Path) -> Result<Self, OpenFlowError> {
         let stream = UnixStream::connect(socket).await?;
         let session = Session::new(SessionConfig::default(), Instant::now());
-        let mut exchange = Self { stream, session, input: vec![0; READ_SIZE], output: Vec::new(), written: 0 };
+        let mut exchange =
+            Self { stream, session, input: vec![0; READ_SIZE], output: Vec::new(), written: 0 };
         while !matches!(exchange.next().await?, Event::Ready { .. }) {}
         Ok(exchange)
     }
@@ -103,7 +106,10 @@ impl Exchange {
     }
 
     /// Reads the flow entries that one of the requests asks for.
-    pub(super) async fn flows(&mut self, requests: &[FlowStatsRequest]) -> Result<Vec<FlowStats>, OpenFlowError> {
+    pub(super) async fn flows(
+        &mut self,
+        requests: &[FlowStatsRequest],
+    ) -> Result<Vec<FlowStats>, OpenFlowError> {
         let questions = requests.iter().cloned().map(MultipartRequestBody::Flow);
         let answers = self.ask(questions).await?;
         let flows = answers.into_iter().filter_map(|answer| match answer {

@@ -20,8 +20,10 @@ impl Database {
         let mut removed = added.clone();
         let (mut detached, mut forgotten) = (Vec::new(), Vec::new());
         let replica = self.replica();
-        let known: BTreeSet<EndpointId> =
-            replica.rows::<OpenVSwitch>().flat_map(|(_, row)| marks::all_detached(&row.external_ids)).collect();
+        let known: BTreeSet<EndpointId> = replica
+            .rows::<OpenVSwitch>()
+            .flat_map(|(_, row)| marks::all_detached(&row.external_ids))
+            .collect();
         for effect in effects {
             match effect {
                 RowEffect::AddPort { attachment, bridge, recorded } => {
@@ -32,7 +34,8 @@ impl Database {
                 RowEffect::SetPort { attachment, port, interface, recorded } => {
                     transaction.update(Where::<Port>::row(*port), [Port::TAG.set(attachment.vlan.tag())]);
                     let marks = marks_of(attachment, *recorded);
-                    transaction.mutate(Where::<Interface>::row(*interface), [Interface::EXTERNAL_IDS.put(marks)]);
+                    transaction
+                        .mutate(Where::<Interface>::row(*interface), [Interface::EXTERNAL_IDS.put(marks)]);
                 }
                 RowEffect::ForgetDetached(endpoint) => forgotten.push(*endpoint),
                 RowEffect::DelPort { bridge, port, detached: endpoint } => {
@@ -49,7 +52,10 @@ impl Database {
         }
         let all = Where::<OpenVSwitch>::all;
         if !forgotten.is_empty() {
-            transaction.mutate(all(), [OpenVSwitch::EXTERNAL_IDS.remove(forgotten.into_iter().map(marks::detached))]);
+            transaction.mutate(
+                all(),
+                [OpenVSwitch::EXTERNAL_IDS.remove(forgotten.into_iter().map(marks::detached))],
+            );
         }
         if !detached.is_empty() {
             let marks = detached.into_iter().map(|endpoint| (marks::detached(endpoint), "true".to_owned()));

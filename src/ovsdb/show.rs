@@ -80,11 +80,14 @@ impl Database {
                     own.map(|interface| shown(bridge, port, interface)).collect::<Vec<_>>()
                 });
                 let mut ports: Vec<ShownPort> = ports.collect();
-                ports.sort_by(|a, b| (&a.container, &a.interface, &a.name).cmp(&(&b.container, &b.interface, &b.name)));
+                ports.sort_by(|a, b| {
+                    (&a.container, &a.interface, &a.name).cmp(&(&b.container, &b.interface, &b.name))
+                });
                 ShownBridge {
                     name: bridge.name.clone(),
                     flowport: bridge.external_ids.get(marks::BRIDGE).cloned(),
-                    datapath: if bridge.datapath_type.is_empty() { "system" } else { &bridge.datapath_type }.to_owned(),
+                    datapath: if bridge.datapath_type.is_empty() { "system" } else { &bridge.datapath_type }
+                        .to_owned(),
                     ports,
                 }
             })

@@ -53,7 +53,10 @@ pub struct Network {
 }
 
 /// The flow entries and groups of a network; all entries carry the shared cookie.
-pub fn network_flows(network: &Network, uplinks: &[Uplink]) -> Result<(Vec<Flow>, Vec<Group>), UndeclaredFlow> {
+pub fn network_flows(
+    network: &Network,
+    uplinks: &[Uplink],
+) -> Result<(Vec<Flow>, Vec<Group>), UndeclaredFlow> {
     let Network { vlan, members } = network;
     let groups = groups(*vlan, members);
     let local: Vec<Action> = groups.first().map(|root| Action::group(root.id)).into_iter().collect();

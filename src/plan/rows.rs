@@ -48,7 +48,9 @@ impl RowEffect {
     /// The endpoint whose rows it writes.
     pub fn endpoint(&self) -> Option<EndpointId> {
         match self {
-            Self::AddPort { attachment, .. } | Self::SetPort { attachment, .. } => Some(attachment.endpoint()),
+            Self::AddPort { attachment, .. } | Self::SetPort { attachment, .. } => {
+                Some(attachment.endpoint())
+            }
             Self::DelPort { .. } | Self::ForgetDetached(_) => None,
         }
     }
@@ -62,10 +64,17 @@ pub fn rows(desired: &Desired, observed: &Observed) -> Vec<RowEffect> {
         match observed.ports.get(&endpoint) {
             // ovs-vswitchd cannot open a device that is not there yet.
             None if observed.links.get(&endpoint).is_none_or(|link| link.leftover) => None,
-            None => Some(RowEffect::AddPort { attachment: Arc::clone(attachment), bridge: bridge.row, recorded }),
+            None => {
+                Some(RowEffect::AddPort { attachment: Arc::clone(attachment), bridge: bridge.row, recorded })
+            }
             Some(row) if row.bridge != attachment.bridge => del(observed, endpoint, row),
-            Some(row) if row.error.is_some() && !observed.links.contains_key(&endpoint) => del(observed, endpoint, row),
-            Some(row) if !same_marks(&row.attachment, attachment) || (recorded && !row.recorded && is_own(attachment)) => {
+            Some(row) if row.error.is_some() && !observed.links.contains_key(&endpoint) => {
+                del(observed, endpoint, row)
+            }
+            Some(row)
+                if !same_marks(&row.attachment, attachment)
+                    || (recorded && !row.recorded && is_own(attachment)) =>
+            {
                 Some(RowEffect::SetPort {
                     attachment: Arc::clone(attachment),
                     port: row.port,

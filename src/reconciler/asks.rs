@@ -155,10 +155,15 @@ impl Reconciler {
             let bridge = bridge.ok_or_else(|| Refused::no_such_bridge(&attachment.bridge))?;
             let Attachment { container, interface, mac, .. } = &attachment;
             if let Some(port) = bridge.ports.iter().find(|port| port.kind == PortKind::Host(Some(*mac))) {
-                return Err(Refused::other(format!("MAC {mac} is that of this host's {}: choose another", port.name)));
+                return Err(Refused::other(format!(
+                    "MAC {mac} is that of this host's {}: choose another",
+                    port.name
+                )));
             }
             if asked.contains_key(&endpoint) {
-                return Err(Refused::other(format!("{interface} of {container} is asked for twice: ask once")));
+                return Err(Refused::other(format!(
+                    "{interface} of {container} is asked for twice: ask once"
+                )));
             }
             self.check_free(endpoint, &attachment)?;
             taken.check(endpoint, &attachment)?;
@@ -214,11 +219,14 @@ impl Reconciler {
     fn select(&self, selected: &Selected) -> Result<Vec<EndpointId>, Refused> {
         let Selected { bridge, interface, containers } = selected;
         let on_bridge = |attachment: &Attachment| {
-            attachment.bridge == *bridge && interface.as_ref().is_none_or(|name| attachment.interface == *name)
+            attachment.bridge == *bridge
+                && interface.as_ref().is_none_or(|name| attachment.interface == *name)
         };
         let mut found = Vec::new();
         for (endpoint, attachment) in self.desired.attachments.iter().filter(|(_, a)| on_bridge(a)) {
-            if containers.is_empty() || containers.iter().any(|(name, owner)| is_of(attachment, name, owner.as_ref())) {
+            if containers.is_empty()
+                || containers.iter().any(|(name, owner)| is_of(attachment, name, owner.as_ref()))
+            {
                 found.push(*endpoint);
             }
         }
@@ -227,7 +235,8 @@ impl Reconciler {
             // taken its name.
             let left = |endpoint: &EndpointId| !self.observed.links.contains_key(endpoint);
             let named = |a: &Attachment| containers.iter().any(|(name, _)| is_of(a, name, None));
-            let of_words = self.desired.attachments.iter().filter(|(of, a)| left(of) && on_bridge(a) && named(a));
+            let of_words =
+                self.desired.attachments.iter().filter(|(of, a)| left(of) && on_bridge(a) && named(a));
             found.extend(of_words.map(|(endpoint, _)| *endpoint));
         }
         if !found.is_empty() {
@@ -253,7 +262,9 @@ pub fn is_of(attachment: &Attachment, name: &ContainerRef, owner: Option<&Owner>
         (Some(owner), _) => attachment.owner == *owner || attachment.owner.as_str() == name.to_string(),
         (None, ContainerRef::Docker(text)) => {
             attachment.container == *name
-                || (attachment.owner.is_docker() && text.len() >= 12 && attachment.owner.as_str().starts_with(text))
+                || (attachment.owner.is_docker()
+                    && text.len() >= 12
+                    && attachment.owner.as_str().starts_with(text))
         }
         (None, ContainerRef::Netns(path)) => attachment.owner.netns_path() == Some(path),
         (None, ContainerRef::Pid(pid)) => attachment.owner.as_process().is_some_and(|(of, _)| of == *pid),

@@ -32,7 +32,9 @@ struct Entry {
 impl<K: Ord + Copy> Lane<K> {
     /// Whether an effect on `key` may begin now.
     pub(super) fn is_free(&self, key: &K, now: Instant) -> bool {
-        self.entries.get(key).is_none_or(|entry| !entry.busy && entry.rests_until.is_none_or(|until| until <= now))
+        self.entries
+            .get(key)
+            .is_none_or(|entry| !entry.busy && entry.rests_until.is_none_or(|until| until <= now))
     }
 
     /// Whether an effect on `key` is under way.
@@ -94,7 +96,11 @@ mod tests {
         lane.begin(1);
         lane.fail(1, start);
         assert_eq!(lane.deadline(start), Some(start + 2 * FIRST_REST));
-        assert_eq!(lane.deadline(start + 2 * FIRST_REST), None, "a rest that is over wakes nobody again and again");
+        assert_eq!(
+            lane.deadline(start + 2 * FIRST_REST),
+            None,
+            "a rest that is over wakes nobody again and again"
+        );
         for _ in 0..40 {
             lane.fail(1, start);
         }

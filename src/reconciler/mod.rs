@@ -117,7 +117,11 @@ struct Channel {
 impl Reconciler {
     /// A reconciler that rules over `scope`, and the handle by which changes are asked of it. It has read the rows and
     /// links, takes every port with our marks for desired, and `running` for all containers that run.
-    pub async fn start(shells: Shells, scope: Scope, running: Vec<Sandbox>) -> Result<(Self, Handle), Refused> {
+    pub async fn start(
+        shells: Shells,
+        scope: Scope,
+        running: Vec<Sandbox>,
+    ) -> Result<(Self, Handle), Refused> {
         let (outbox, inbox) = mpsc::channel(INBOX_DEPTH);
         let records = shells.records.as_ref().map(Records::attachments);
         let mut reconciler = Self {
@@ -277,7 +281,8 @@ impl Reconciler {
                 }
             }
             Event::Owners(answer) => {
-                let owners = self.desired.attachments.values().map(|attachment| attachment.owner.clone()).collect();
+                let owners =
+                    self.desired.attachments.values().map(|attachment| attachment.owner.clone()).collect();
                 // Whoever asked and left needs no answer.
                 let _ = answer.send(owners);
             }

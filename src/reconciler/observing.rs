@@ -62,7 +62,8 @@ impl Reconciler {
 
     /// A container that has attachments started.
     pub(super) fn start_sandbox(&mut self, sandbox: Sandbox) {
-        let of_it = self.desired.attachments.iter().filter(|(_, attachment)| attachment.owner == sandbox.owner);
+        let of_it =
+            self.desired.attachments.iter().filter(|(_, attachment)| attachment.owner == sandbox.owner);
         let endpoints: Vec<EndpointId> = of_it.map(|(endpoint, _)| *endpoint).collect();
         if endpoints.is_empty() {
             return;
@@ -111,7 +112,9 @@ impl Reconciler {
             tracing::info!(container = %owner, "container ended");
         }
         self.channels_are_dirty();
-        let ended = Refused::other(format!("container {owner} ended while its port was being attached: start it and try again"));
+        let ended = Refused::other(format!(
+            "container {owner} ended while its port was being attached: start it and try again"
+        ));
         let endpoints: BTreeSet<_> = self
             .desired
             .attachments
@@ -168,13 +171,16 @@ impl Reconciler {
                 Some((endpoint, Link { mtu: link.mtu, leftover }))
             })
             .collect();
-        let gone: Vec<EndpointId> = self.observed.links.keys().filter(|of| !seen.contains_key(of)).copied().collect();
+        let gone: Vec<EndpointId> =
+            self.observed.links.keys().filter(|of| !seen.contains_key(of)).copied().collect();
         // What is being changed is told by its effect.
-        let settled = |links: &Links, endpoint: &EndpointId| !links.is_busy(endpoint) && !touched.contains(endpoint);
+        let settled =
+            |links: &Links, endpoint: &EndpointId| !links.is_busy(endpoint) && !touched.contains(endpoint);
         for (endpoint, link) in seen.into_iter().filter(|(endpoint, _)| settled(&self.links, endpoint)) {
             self.observed.links.entry(endpoint).or_insert(link).mtu = link.mtu;
         }
-        for endpoint in gone.into_iter().filter(|endpoint| settled(&self.links, endpoint)).collect::<Vec<_>>() {
+        for endpoint in gone.into_iter().filter(|endpoint| settled(&self.links, endpoint)).collect::<Vec<_>>()
+        {
             self.observed.links.remove(&endpoint);
             self.end_if_sandbox_is_gone(endpoint);
         }

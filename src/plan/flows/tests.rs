@@ -25,7 +25,8 @@ fn world(local_mac: &str, attachments: &[&str]) -> (Desired, Observed, LinkName)
     for (nth, words) in attachments.iter().enumerate() {
         let words: crate::intent::AddPort = serde_json::from_str(words).unwrap();
         let owner = Owner::from(format!("c{nth}").as_str());
-        let attachment: Arc<Attachment> = Arc::new(words.into_attachment(bridge.clone(), owner.clone()).unwrap());
+        let attachment: Arc<Attachment> =
+            Arc::new(words.into_attachment(bridge.clone(), owner.clone()).unwrap());
         let sandbox = Sandbox { owner: owner.clone(), netns: "/".into(), inode: 1, pid: None };
         observed.running.insert(owner, sandbox);
         let port = PortRow {
