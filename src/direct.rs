@@ -11,7 +11,7 @@ use crate::intent::Intent;
 use crate::netlink::Netlink;
 use crate::ovsdb::Database;
 use crate::plan::Scope;
-use crate::reconciler::{Outcome, Progress, Reconciler, Refused, Shells};
+use crate::reconciler::{Containers, Outcome, Progress, Reconciler, Refused, Shells};
 
 /// Newer news make older ones worthless.
 const PROGRESS_DEPTH: usize = 4;
@@ -32,7 +32,7 @@ pub async fn carry_out(
     let shells =
         Shells { database, netlink: Netlink::open(), rundir: crate::place::rundir(db), records: None };
     let (reconciler, handle) =
-        Reconciler::start(shells.clone(), Scope::Only(Default::default()), Vec::new()).await?;
+        Reconciler::start(shells.clone(), Scope::Only(Default::default()), Containers::default()).await?;
     let frontend = Frontend::new(shells, Docker::connect(), handle.clone());
     let (progress, mut news) = mpsc::channel(PROGRESS_DEPTH);
 

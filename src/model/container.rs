@@ -152,15 +152,14 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Whether nothing is known of it but that the container's link stands.
-    pub fn is_presumed(&self) -> bool {
-        self.netns.as_os_str().is_empty()
+    /// A sandbox of which is known only that it is there.
+    pub fn presumed(owner: &Owner) -> Self {
+        Self { owner: owner.clone(), netns: PathBuf::new(), inode: 0, pid: None }
     }
 
-    /// A sandbox of which is known only that the container's link stands, where it does.
-    pub fn presumed(owner: &Owner, host_link: &str) -> Option<Self> {
-        let link = Path::new("/sys/class/net").join(host_link);
-        link.exists().then(|| Self { owner: owner.clone(), netns: PathBuf::new(), inode: 0, pid: None })
+    /// Whether nothing is known of it but that it is there.
+    pub fn is_presumed(&self) -> bool {
+        self.inode == 0
     }
 }
 

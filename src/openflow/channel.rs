@@ -37,6 +37,7 @@ pub(super) async fn run(
                 let why = serve(&mut exchange, &mut bundles, &reporter).await;
                 reporter.report(DatapathEvent::Lost(why.to_string())).await;
             }
+            Err(error) if error.is_nobody() => reporter.report(DatapathEvent::Away(error.to_string())).await,
             Err(error) => reporter.report(DatapathEvent::Lost(error.to_string())).await,
         }
         // Changes that were meant for the channel as it was are planned anew for the next.

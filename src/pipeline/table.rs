@@ -27,7 +27,17 @@ pub const CLASSIFY: Table = Table {
 pub const GUARD: Table = Table {
     id: TableId(1),
     name: "guard",
-    matches: &["in_port", "eth_src", "eth_type", "arp_spa", "arp_sha", "ipv4_src"],
+    matches: &[
+        "in_port",
+        "eth_src",
+        "eth_type",
+        "arp_spa",
+        "arp_sha",
+        "ipv4_src",
+        "ipv6_src",
+        "ip_proto",
+        "icmpv6_type",
+    ],
     goes_to: &[2],
 };
 

@@ -88,7 +88,9 @@ pub fn rows(desired: &Desired, observed: &Observed) -> Vec<RowEffect> {
     let dels = observed
         .ports
         .iter()
-        .filter(|(endpoint, _)| desired.unwanted(**endpoint, observed))
+        .filter(|(endpoint, row)| {
+            desired.unwanted(**endpoint, observed) && !observed.flows_first(**endpoint, row)
+        })
         .filter_map(|(endpoint, row)| del(observed, *endpoint, row));
     let off_record = |endpoint: &EndpointId| {
         let on_record = observed.records.as_ref().is_none_or(|records| records.contains_key(endpoint));

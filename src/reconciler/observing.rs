@@ -84,6 +84,16 @@ impl Reconciler {
         self.run_sandbox(sandbox);
     }
 
+    /// While nobody can be asked, the containers whose link stands are taken for running: a link ends with its container.
+    pub(super) fn presume_running(&mut self, unknown: &BTreeSet<Owner>) {
+        for (endpoint, attachment) in &self.desired.attachments {
+            if unknown.contains(&attachment.owner) && self.observed.links.contains_key(endpoint) {
+                let presumed = Sandbox::presumed(&attachment.owner);
+                self.observed.running.entry(attachment.owner.clone()).or_insert(presumed);
+            }
+        }
+    }
+
     /// Takes the container for running until its process ends; a namespace without a process ends with its link.
     pub(super) fn run_sandbox(&mut self, sandbox: Sandbox) {
         let before = self.observed.running.insert(sandbox.owner.clone(), sandbox.clone());

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::model::{Attachment, EndpointId, LinkName};
-use crate::plan::{Status, status};
+use crate::plan::{Datapath as Seen, Status, status};
 
 use super::{Reconciler, Refused};
 
@@ -122,14 +122,10 @@ impl Reconciler {
             self.desired.attachments.get(&endpoint).filter(|_| self.desired.wants(endpoint, &self.observed));
         match attached {
             Some(attachment) => self.bridge_flows_pending(&attachment.bridge),
-            // Flows that should go are looked for where they can be: a datapath that is away holds none, one that was
-            // not read yet may.
-            None => {
-                self.datapaths.iter().any(|(bridge, channel)| match self.observed.datapaths.get(bridge) {
-                    Some(installed) => installed.has_flows_of(endpoint),
-                    None => channel.trouble.is_none(),
-                })
-            }
+            // Its port row goes after them, so that where the row is gone they can only be leftovers.
+            None => self.observed.datapaths.values().any(
+                |datapath| matches!(datapath, Seen::Read(installed) if installed.has_flows_of(endpoint)),
+            ),
         }
     }
 
@@ -137,7 +133,9 @@ impl Reconciler {
     fn bridge_flows_pending(&self, bridge: &LinkName) -> bool {
         match self.datapaths.get(bridge) {
             Some(channel) => {
-                channel.dirty || channel.lane.is_busy(&()) || !self.observed.datapaths.contains_key(bridge)
+                channel.dirty
+                    || channel.lane.is_busy(&())
+                    || !matches!(self.observed.datapaths.get(bridge), Some(Seen::Read(_)))
             }
             None => self.observed.bridges.get(bridge).is_some_and(|bridge| bridge.managed),
         }
