@@ -90,7 +90,8 @@ pub fn flows(
     }
     let uplinks: Vec<Uplink> = row.ports.iter().filter_map(uplink).collect();
     let vlans: Vec<Vlan> = networks.keys().copied().collect();
-    wanted.extend(bridge_flows(&members, &uplinks, &vlans)?);
+    // The bridge's own come first, so that no container takes the place of the host.
+    let mut wanted = [bridge_flows(&members, &uplinks, &vlans)?, wanted].concat();
     let mut groups = Vec::new();
     for (vlan, mut network) in networks {
         network.vlan = vlan;
@@ -139,7 +140,10 @@ fn difference(
 
     let mut wanted_keys = HashSet::with_capacity(wanted.len());
     for flow in wanted {
-        wanted_keys.insert(flow.key.clone());
+        // A datapath holds one entry of a key: of two that are wanted the first is, or each round would undo the last.
+        if !wanted_keys.insert(flow.key.clone()) {
+            continue;
+        }
         match installed.flows().get(&flow.key) {
             Some((cookie, instructions)) if *cookie == flow.cookie && *instructions == flow.instructions => {}
             Some((cookie, _)) if *cookie == flow.cookie => changes.modified_flows.push(flow),
@@ -158,3 +162,6 @@ fn difference(
         .collect();
     changes
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::model::{Attachment, ContainerRef, EndpointId, LinkName, Mac, Owner, Sandbox, Vlan};
 use crate::netlink::LinkEvent;
-use crate::plan::{Link, Scope};
+use crate::plan::{Link, PortKind, Scope};
 
 use super::waiting::Waiting;
 use super::{Event, Outcome, Progress, Reconciler, Refused};
@@ -115,6 +115,10 @@ impl Reconciler {
             answer,
             progress,
         };
+        if self.interrupted {
+            let _ = waiting.answer.send(Err(Refused::other("interrupted before anything was changed")));
+            return;
+        }
         let accepted = match change {
             Change::Attach(ports) => self.attach(ports),
             Change::Detach(selected) => self.select(&selected).map(|endpoints| self.detach(&endpoints)),
@@ -147,10 +151,15 @@ impl Reconciler {
         let mut asked = BTreeMap::new();
         for (attachment, sandbox) in ports {
             let endpoint = attachment.endpoint();
-            if !self.observed.bridges.contains_key(&attachment.bridge) {
-                return Err(Refused::no_such_bridge(&attachment.bridge));
+            let bridge = self.observed.bridges.get(&attachment.bridge);
+            let bridge = bridge.ok_or_else(|| Refused::no_such_bridge(&attachment.bridge))?;
+            let Attachment { container, interface, mac, .. } = &attachment;
+            if let Some(port) = bridge.ports.iter().find(|port| port.kind == PortKind::Host(Some(*mac))) {
+                return Err(Refused::other(format!(
+                    "MAC {mac} is that of this host's {}: choose another",
+                    port.name
+                )));
             }
-            let Attachment { container, interface, .. } = &attachment;
             if asked.contains_key(&endpoint) {
                 return Err(Refused::other(format!(
                     "{interface} of {container} is asked for twice: ask once"
@@ -220,6 +229,15 @@ impl Reconciler {
             {
                 found.push(*endpoint);
             }
+        }
+        if found.is_empty() {
+            // What is left of a container that is no more goes by the words it was named with, also when a new one has
+            // taken its name.
+            let left = |endpoint: &EndpointId| !self.observed.links.contains_key(endpoint);
+            let named = |a: &Attachment| containers.iter().any(|(name, _)| is_of(a, name, None));
+            let of_words =
+                self.desired.attachments.iter().filter(|(of, a)| left(of) && on_bridge(a) && named(a));
+            found.extend(of_words.map(|(endpoint, _)| *endpoint));
         }
         if !found.is_empty() {
             return Ok(found);

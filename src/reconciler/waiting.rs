@@ -165,7 +165,7 @@ impl Reconciler {
     }
 
     /// Desires again what was desired before the caller came; the plan then undoes what was made.
-    fn turn_back(&mut self, nth: usize, why: Refused, now: Instant) {
+    pub(super) fn turn_back(&mut self, nth: usize, why: Refused, now: Instant) {
         let waiting = &mut self.waiting[nth];
         for (endpoint, before) in &waiting.before {
             match before {
