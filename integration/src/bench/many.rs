@@ -40,9 +40,10 @@ pub(super) async fn namespaces(stage: &mut Stage, count: usize, rounds: usize) -
         if flows < 3 * count {
             return Err(format!("{count} ports have {flows} flow entries only").into());
         }
-        stage.flowport(&["--timeout=120", "del-ports", BRIDGE, "--all"])?;
+        let away = stage.flowport(&["--timeout=120", "del-ports", BRIDGE, "--all"])?;
         stage.expect_ports(0).await?;
-        stage.flowport(&["del-br", BRIDGE])?;
+        let bridge_away = stage.flowport(&["--timeout=120", "del-br", BRIDGE])?;
+        note(&format!("del-ports --all took {away:.2?}, del-br {bridge_away:.2?}"));
     }
     Ok(Row::median(
         format!("add-ports of {count} netns:, empty bridge, flows applied"),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use flowport::lab::{DockerContainer, HostOptions, LabHost, in_netns};
 use serde_json::Value;
+use tokio::net::UnixStream;
 use tokio::process::Child;
 
 use super::BenchError;
@@ -104,11 +105,10 @@ impl Stage {
         command.arg("daemon").envs(self.env.iter().cloned()).kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         self.daemon = Some(self.host.spawn(&mut command)?);
+        // It lets callers queue before it is ready: when it has answered one, even with a refusal, it is.
         let socket = &self.socket;
-        wait_until(DEADLINE, "the daemon listens", async || {
-            tokio::net::UnixStream::connect(socket).await.is_ok()
-        })
-        .await;
+        wait_until(DEADLINE, "the daemon listens", async || UnixStream::connect(socket).await.is_ok()).await;
+        let _ = self.flowport(&["del-port", BRIDGE, INTERFACE, "nobody"]);
         Ok(())
     }
 
