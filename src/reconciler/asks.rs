@@ -114,6 +114,7 @@ impl Reconciler {
             refused: None,
             answer,
             progress,
+            told: None,
         };
         if self.interrupted {
             let _ = waiting.answer.send(Err(Refused::other("interrupted before anything was changed")));

@@ -69,7 +69,8 @@ pub struct Containers {
 #[derive(Debug)]
 pub(crate) enum Event {
     Asked(Ask),
-    LinkAdded(EndpointId, u32, Result<(), Refused>),
+    /// Each with the MTU that it was to have.
+    LinksAdded(Vec<(EndpointId, u32, Result<(), Refused>)>),
     LinkMtuSet(EndpointId, u32, Result<(), Refused>),
     LinksDeleted(Vec<EndpointId>, Result<(), Refused>),
     LinksRead(Result<Vec<SeenLink>, Refused>),
@@ -173,21 +174,27 @@ impl Reconciler {
     /// Plans and carries out, until it is dropped.
     pub async fn run(mut self) {
         let mut changes = self.shells.database.changes();
+        let mut news = true;
         loop {
             let now = Instant::now();
-            self.round(now);
+            if news {
+                self.round(now);
+            }
             let deadline = self.deadline(now);
             tokio::select! {
                 event = self.inbox.recv() => match event {
-                    Some(event) => self.take(event),
+                    Some(event) => news = self.take(event),
                     None => return,
                 },
-                Ok(()) = changes.changed() => self.observe_rows(),
-                () = at(deadline) => {}
+                Ok(()) = changes.changed() => {
+                    self.observe_rows();
+                    news = true;
+                }
+                () = at(deadline) => news = true,
             }
             // What has arrived meanwhile is planned for together.
             while let Ok(event) = self.inbox.try_recv() {
-                self.take(event);
+                news |= self.take(event);
             }
         }
     }
@@ -222,7 +229,8 @@ impl Reconciler {
         });
     }
 
-    fn take(&mut self, event: Event) {
+    /// False when nothing has changed that a plan looks at.
+    fn take(&mut self, event: Event) -> bool {
         let now = Instant::now();
         match event {
             Event::Asked(ask) => {
@@ -230,10 +238,17 @@ impl Reconciler {
                 self.observe_rows();
                 self.take_ask(ask, now);
             }
-            Event::LinkAdded(endpoint, mtu, Ok(())) => {
-                self.links.succeed(&endpoint);
-                self.observed.links.insert(endpoint, Link { mtu, leftover: false });
-                self.touched(endpoint);
+            Event::LinksAdded(links) => {
+                for (endpoint, mtu, result) in links {
+                    match result {
+                        Ok(()) => {
+                            self.links.succeed(&endpoint);
+                            self.observed.links.insert(endpoint, Link { mtu, leftover: false });
+                            self.touched(endpoint);
+                        }
+                        Err(refused) => self.fail_link(endpoint, &refused, now),
+                    }
+                }
             }
             Event::LinkMtuSet(endpoint, mtu, Ok(())) => {
                 self.links.succeed(&endpoint);
@@ -242,14 +257,7 @@ impl Reconciler {
                     link.mtu = mtu;
                 }
             }
-            Event::LinkAdded(endpoint, _, Err(refused)) | Event::LinkMtuSet(endpoint, _, Err(refused)) => {
-                tracing::warn!("{refused}");
-                self.links.fail(endpoint, now);
-                self.refuse(&BTreeSet::from([endpoint]), &refused);
-                // It may have met another link, or none, where one was thought to be or not to be.
-                self.doubtful.insert(endpoint);
-                self.touched(endpoint);
-            }
+            Event::LinkMtuSet(endpoint, _, Err(refused)) => self.fail_link(endpoint, &refused, now),
             Event::LinksDeleted(endpoints, result) => {
                 if let Err(refused) = &result {
                     tracing::warn!("{refused}");
@@ -278,7 +286,7 @@ impl Reconciler {
             Event::Wake => {}
             Event::Datapath(bridge, event) => self.take_datapath(bridge, event, now),
             Event::LinksRead(read) => self.take_links(read),
-            Event::Link(event) => self.take_link(event),
+            Event::Link(event) => return self.take_link(event),
             Event::Recorded(effects, Ok(())) => {
                 self.records.succeed(&());
                 self.observe_records(effects);
@@ -314,6 +322,16 @@ impl Reconciler {
                 self.channels_are_dirty();
             }
         }
+        true
+    }
+
+    fn fail_link(&mut self, endpoint: EndpointId, refused: &Refused, now: Instant) {
+        tracing::warn!("{refused}");
+        self.links.fail(endpoint, now);
+        self.refuse(&BTreeSet::from([endpoint]), refused);
+        // It may have met another link, or none, where one was thought to be or not to be.
+        self.doubtful.insert(endpoint);
+        self.touched(endpoint);
     }
 
     fn take_datapath(&mut self, bridge: LinkName, event: DatapathEvent, now: Instant) {

@@ -13,30 +13,36 @@ use super::lanes::Links;
 use super::{Event, Reconciler, Refused};
 
 impl Reconciler {
-    pub(super) fn take_link(&mut self, event: LinkEvent) {
+    /// False when that was known, or is not about a link of ours: most of what the kernel tells is our own doing.
+    pub(super) fn take_link(&mut self, event: LinkEvent) -> bool {
         match event {
             LinkEvent::Seen(link) => {
-                let Some(endpoint) = self.endpoint_of(&link.name) else { return };
-                if self.links.is_busy(&endpoint) {
-                    return;
-                }
+                let Some(endpoint) = self.endpoint_of(&link.name).filter(|of| !self.links.is_busy(of)) else {
+                    return false;
+                };
                 self.touched(endpoint);
                 let leftover = !self.observed.ports.contains_key(&endpoint);
-                let seen = self.observed.links.entry(endpoint).or_insert(Link { mtu: link.mtu, leftover });
-                seen.mtu = link.mtu;
+                let before = self.observed.links.get(&endpoint).copied();
+                let seen = Link { mtu: link.mtu, ..before.unwrap_or(Link { mtu: link.mtu, leftover }) };
+                self.observed.links.insert(endpoint, seen);
+                before != Some(seen)
             }
             LinkEvent::Gone { name, .. } => {
-                let Some(endpoint) = self.endpoint_of(&name) else { return };
+                let Some(endpoint) = self.endpoint_of(&name) else { return false };
                 if self.links.is_busy(&endpoint) {
                     // That of the effect under way, or one before it: known when that has ended.
                     self.doubtful.insert(endpoint);
-                    return;
+                    return false;
                 }
                 self.touched(endpoint);
-                self.observed.links.remove(&endpoint);
+                let known = self.observed.links.remove(&endpoint).is_some();
                 self.end_if_sandbox_is_gone(endpoint);
+                known
             }
-            LinkEvent::Resync => self.begin_reading_links(),
+            LinkEvent::Resync => {
+                self.begin_reading_links();
+                false
+            }
         }
     }
 
