@@ -119,8 +119,12 @@ impl Reconciler {
         let attached = self.desired.attachments.get(&endpoint).filter(|_| self.desired.wants(endpoint, &self.observed));
         match attached {
             Some(attachment) => self.bridge_flows_pending(&attachment.bridge),
-            // Flows that should go are looked for where they can be; a datapath that is away holds none.
-            None => self.observed.datapaths.values().any(|installed| installed.has_flows_of(endpoint)),
+            // Flows that should go are looked for where they can be: not read yet is not gone, but a datapath that is
+            // away holds none.
+            None => self.datapaths.iter().any(|(bridge, channel)| match self.observed.datapaths.get(bridge) {
+                Some(installed) => installed.has_flows_of(endpoint),
+                None => channel.trouble.is_none(),
+            }),
         }
     }
 
