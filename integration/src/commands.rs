@@ -175,14 +175,14 @@ impl Daemon {
     ///
     /// # Panics
     /// When it does not end well.
-    pub async fn stop(self) {
+    pub async fn stop(&mut self) {
         let log = self.log.clone();
         let status = self.end(Signal::TERM).await;
         assert!(status.success(), "{status}: {}", std::fs::read_to_string(log).unwrap_or_default());
     }
 
     /// SIGKILL, and waits for the end.
-    pub async fn kill(self) {
+    pub async fn kill(&mut self) {
         self.end(Signal::KILL).await;
     }
 
@@ -192,7 +192,7 @@ impl Daemon {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    async fn end(mut self, signal: Signal) -> std::process::ExitStatus {
+    async fn end(&mut self, signal: Signal) -> std::process::ExitStatus {
         let pid = self.child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
         let Some(pid) = pid else { panic!("the daemon ended by itself: {}", self.log()) };
         let _ = kill_process(pid, signal);

@@ -81,7 +81,7 @@ pub async fn output_at(netns: &Path, program: &str, args: &[&str]) -> Output {
 pub async fn flow_entries(host: &LabHost, bridge: &str, filter: &str) -> Vec<String> {
     let text = ofctl(host, &["--no-stats", "--no-names", "dump-flows", bridge, filter]).await;
     let mut entries: Vec<String> =
-        text.lines().map(|line| line.trim().to_owned()).filter(|line| line.starts_with("cookie=")).collect();
+        text.lines().map(|line| line.trim().to_owned()).filter(|line| line.contains("actions=")).collect();
     entries.sort();
     entries
 }
@@ -147,7 +147,10 @@ pub async fn tcp_throughput(server: &Netns, client: &Netns, target: &str) -> f64
     })
     .await;
     let report = run_in(client, Command::new("iperf3").args(["-J", "-t", "1", "-c", target])).await;
-    let _ = listener.wait().await;
+    // A server that no client reached waits for ever.
+    if tokio::time::timeout(DEADLINE, listener.wait()).await.is_err() {
+        panic!("no client of iperf3 came through to {target}: {report}");
+    }
     let report: Value = serde_json::from_str(&report).unwrap_or_default();
     report.pointer("/end/sum_received/bits_per_second").and_then(Value::as_f64).unwrap_or_default()
 }
