@@ -91,7 +91,7 @@ pub fn flows(desired: &Desired, observed: &Observed, bridge: &LinkName) -> Resul
     if !row.managed {
         return Ok(None);
     }
-    let mut wanted = Vec::new();
+    let mut of_endpoints = Vec::new();
     let mut members: Vec<Member> = row.ports.iter().filter_map(host_port).collect();
     let mut networks: BTreeMap<Vlan, Vec<PortNo>> = BTreeMap::from([(Vlan::UNTAGGED, Vec::new())]);
     members.sort_by_key(|member| member.port);
@@ -111,12 +111,13 @@ pub fn flows(desired: &Desired, observed: &Observed, bridge: &LinkName) -> Resul
         }
         networks.entry(attachment.vlan).or_default().push(ofport);
         if desired.scope.holds(*endpoint) {
-            wanted.extend(endpoint_flows(attachment, ofport)?);
+            of_endpoints.extend(endpoint_flows(attachment, ofport)?);
         }
     }
     let uplinks: Vec<Uplink> = row.ports.iter().filter_map(uplink).collect();
     let vlans: Vec<Vlan> = networks.keys().copied().collect();
-    wanted.extend(bridge_flows(&members, &uplinks, &vlans)?);
+    let mut wanted = bridge_flows(&members, &uplinks, &vlans)?;
+    wanted.extend(of_endpoints);
     let mut groups = Vec::new();
     for (vlan, mut members) in networks {
         members.sort();
@@ -159,7 +160,10 @@ fn difference(desired: &Desired, installed: &Installed, wanted: Vec<Flow>, group
 
     let mut wanted_keys = std::collections::HashSet::with_capacity(wanted.len());
     for flow in wanted {
-        wanted_keys.insert(flow.key.clone());
+        // Of two that claim the same (a MAC, say) the first has it, which is this host: not each in turn.
+        if !wanted_keys.insert(flow.key.clone()) {
+            continue;
+        }
         match installed.flows.get(&flow.key) {
             Some((cookie, instructions)) if *cookie == flow.cookie && *instructions == flow.instructions => {}
             Some((cookie, _)) if *cookie == flow.cookie => changes.modified_flows.push(flow),

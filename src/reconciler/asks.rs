@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::model::{Attachment, ContainerRef, EndpointId, LinkName, Mac, Owner, Sandbox, Vlan};
 use crate::netlink::LinkEvent;
-use crate::plan::{Link, Scope};
+use crate::plan::{BridgePort, Link, PortKind, Scope};
 
 use super::waiting::Waiting;
 use super::{Event, Outcome, Progress, Reconciler, Refused};
@@ -156,6 +156,7 @@ impl Reconciler {
             }
             self.check_free(endpoint, &attachment)?;
             taken.check(endpoint, &attachment)?;
+            self.check_host_ports(&attachment)?;
             taken.insert(endpoint, &attachment);
             asked.insert(endpoint, (Arc::new(attachment), sandbox));
         }
@@ -190,6 +191,20 @@ impl Reconciler {
         )))
     }
 
+    /// What is for this host must not go to a container.
+    fn check_host_ports(&self, attachment: &Attachment) -> Result<(), Refused> {
+        let Attachment { bridge, vlan, mac, .. } = attachment;
+        let ports = self.observed.bridges.get(bridge).into_iter().flat_map(|row| &row.ports);
+        let same = |port: &&BridgePort| port.kind == PortKind::Host(Some(*mac)) && port.tag.unwrap_or_default() == *vlan;
+        match ports.into_iter().find(same) {
+            None => Ok(()),
+            Some(port) => Err(Refused::other(format!(
+                "MAC {mac} is in use by this host's port {} on {bridge}: choose another",
+                port.name
+            ))),
+        }
+    }
+
     fn detach(&mut self, endpoints: &[EndpointId]) -> Before {
         endpoints.iter().map(|endpoint| (*endpoint, self.desired.attachments.remove(endpoint))).collect()
     }
@@ -200,6 +215,7 @@ impl Reconciler {
             let Some(attachment) = self.desired.attachments.get(endpoint) else { continue };
             let moved = Attachment { vlan, ..Attachment::clone(attachment) };
             Taken::new(&self.desired.attachments).check(*endpoint, &moved)?;
+            self.check_host_ports(&moved)?;
             before.insert(*endpoint, self.desired.attachments.insert(*endpoint, Arc::new(moved)));
         }
         Ok(before)
