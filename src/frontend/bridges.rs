@@ -29,16 +29,17 @@ impl Frontend {
             self.check_uplink(uplink).await?;
         }
         let revision = database.add_bridge(&spec).await?;
-        let made = match self.bridge_taken_up(name, revision, deadline).await {
-            Ok(()) => self.configure_local_port(&spec).await,
-            Err(refused) => Err(refused),
+        let made = async {
+            self.bridge_taken_up(name, revision, deadline).await?;
+            self.configure_local_port(&spec).await?;
+            self.settle(name.clone(), deadline).await
         };
-        if let Err(refused) = made {
+        let made = made.await;
+        if made.is_err() {
             // What could not be finished is taken back; if that fails too, the first reason is the one to tell.
             let _ = database.del_bridge(name).await;
-            return Err(refused);
         }
-        self.settle(name.clone(), deadline).await
+        made
     }
 
     pub(super) async fn del_br(&self, name: &LinkName, deadline: Instant) -> Result<Outcome, Refused> {
@@ -104,11 +105,14 @@ impl Frontend {
         }
         self.check_vswitchd([&bridge].into_iter())?;
         let revision = database.add_tunnel(row.row, &tunnel).await?;
-        if let Err(refused) = self.port_taken_up(&tunnel.name, revision, deadline).await {
+        let made = match self.port_taken_up(&tunnel.name, revision, deadline).await {
+            Ok(()) => self.settle(bridge, deadline).await,
+            Err(refused) => Err(refused),
+        };
+        if made.is_err() {
             let _ = database.del_port(row.row, tunnel.name.as_str()).await;
-            return Err(refused);
         }
-        self.settle(bridge, deadline).await
+        made
     }
 
     async fn check_uplink(&self, uplink: &LinkName) -> Result<(), Refused> {
@@ -155,7 +159,8 @@ impl Frontend {
     }
 
     async fn bridge_taken_up(&self, name: &LinkName, revision: i64, deadline: Instant) -> Result<(), Refused> {
-        match self.shells.database.taken_up(Some(name.as_str()), revision, deadline).await {
+        let taken_up = self.shells.database.taken_up(Some(name.as_str()), revision, deadline);
+        match self.unless_interrupted(taken_up).await? {
             TakenUp::Yes => Ok(()),
             TakenUp::Late => Err(late(name)),
             TakenUp::Failed(why) => Err(Refused::other(format!(
@@ -166,7 +171,8 @@ impl Frontend {
     }
 
     async fn port_taken_up(&self, name: &LinkName, revision: i64, deadline: Instant) -> Result<(), Refused> {
-        match self.shells.database.taken_up(Some(name.as_str()), revision, deadline).await {
+        let taken_up = self.shells.database.taken_up(Some(name.as_str()), revision, deadline);
+        match self.unless_interrupted(taken_up).await? {
             TakenUp::Yes => Ok(()),
             TakenUp::Late => Err(late(name)),
             TakenUp::Failed(why) => Err(Refused::other(format!(

@@ -230,10 +230,7 @@ impl Reconciler {
                 // Whoever asked and left needs no answer.
                 let _ = answer.send(owners);
             }
-            Event::Interrupted => {
-                let all = self.waiting.iter().flat_map(|waiting| waiting.before.keys().copied()).collect();
-                self.refuse(&all, &Refused::other("interrupted, and undone"));
-            }
+            Event::Interrupted => self.refuse_everyone(&Refused::interrupted()),
             Event::Removed(owner) => {
                 self.end(&owner);
                 self.desired.attachments.retain(|_, attachment| attachment.owner != owner);
