@@ -38,14 +38,14 @@ fn scene() -> (Vec<Flow>, Vec<Group>) {
     }
     let host = Member { port: PortNo::LOCAL, vlan: vlan(0), mac: Some(mac(HOST)) };
     let uplinks = [
-        Uplink { port: PortNo(5), kind: UplinkKind::Trunk },
-        Uplink { port: PortNo(6), kind: UplinkKind::Access(vlan(10)) },
-        Uplink { port: TUNNEL, kind: UplinkKind::Keyed },
+        Uplink { port: PortNo(5), kind: UplinkKind::Trunk, is_tunnel: false },
+        Uplink { port: PortNo(6), kind: UplinkKind::Access(vlan(10)), is_tunnel: false },
+        Uplink { port: TUNNEL, kind: UplinkKind::Keyed, is_tunnel: true },
     ];
     flows.extend(bridge_flows(&[host], &uplinks, &[vlan(0), vlan(10), vlan(20)]).unwrap());
     let mut groups = Vec::new();
-    for (id, members) in [(0, vec![PortNo(1), PortNo(2), PortNo::LOCAL]), (10, vec![PortNo(3), PortNo(4), PortNo(7)]), (20, vec![PortNo(8)])] {
-        let (of_network, its_groups) = network_flows(&Network { vlan: vlan(id), members }, &uplinks).unwrap();
+    for (id, hosts, members) in [(0, vec![PortNo::LOCAL], vec![PortNo(1), PortNo(2), PortNo::LOCAL]), (10, vec![], vec![PortNo(3), PortNo(4), PortNo(7)]), (20, vec![], vec![PortNo(8)])] {
+        let (of_network, its_groups) = network_flows(&Network { vlan: vlan(id), hosts, members }, &uplinks).unwrap();
         flows.extend(of_network);
         groups.extend(its_groups);
     }
@@ -151,8 +151,8 @@ fn arp_from_elsewhere_is_answered_the_way_it_came() {
     let keyed = switch.trace(&format!("{},tun_id=10", from("vx", "10.0.0.4")));
     keyed.goes_to(&["vx"]);
     assert!(keyed.last.contains("tun_id=0xa"), "{}", keyed.last);
-    // An address of the other network is not its to answer, nor one to be passed on to another host.
-    switch.trace(&from("p6", "10.0.0.1")).goes_to(&["p3", "p4", "p7"]);
+    // An address of the other network is not its to answer, nor one to be sent into a tunnel.
+    switch.trace(&from("p6", "10.0.0.1")).goes_to(&["p3", "p4", "p5@10", "p7"]);
 }
 
 #[test]
@@ -196,30 +196,50 @@ fn what_nobody_here_is_known_to_have_goes_to_other_hosts_only() {
 }
 
 #[test]
-fn nothing_from_another_host_goes_to_another_host() {
+fn nothing_goes_from_a_tunnel_into_another_or_from_a_link_into_a_tunnel() {
     let switch = switch();
     let many = |from: &str| format!("{from},dl_src={ELSEWHERE},dl_dst={BROADCAST},ip");
     switch.trace(&many("in_port=p5")).goes_to(&["br0", "p1", "p2"]);
-    switch.trace(&many("in_port=p5,dl_vlan=10")).goes_to(&["p3", "p4", "p7"]);
-    switch.trace(&many("in_port=p6")).goes_to(&["p3", "p4", "p7"]);
+    switch.trace(&many("in_port=p5,dl_vlan=10")).goes_to(&["p3", "p4", "p6", "p7"]);
+    switch.trace(&many("in_port=p6")).goes_to(&["p3", "p4", "p5@10", "p7"]);
     switch.trace(&many("in_port=vx,tun_id=10")).goes_to(&["p3", "p4", "p7"]);
     switch.trace(&many("in_port=vx,tun_id=20")).goes_to(&["p8"]);
-    for from in ["in_port=p5", "in_port=p5,dl_vlan=10", "in_port=p6", "in_port=vx,tun_id=0", "in_port=vx,tun_id=10"] {
-        switch.trace(&format!("{from},dl_src=02:00:00:00:00:77,dl_dst={ELSEWHERE},ip")).goes_to(&[]);
+    let unknown = |from: &str| format!("{from},dl_src=02:00:00:00:00:77,dl_dst={ELSEWHERE},ip");
+    for (from, to) in [
+        ("in_port=p5", &[][..]),
+        ("in_port=p5,dl_vlan=10", &["p6"]),
+        ("in_port=p6", &["p5@10"]),
+        ("in_port=vx,tun_id=0", &[]),
+        ("in_port=vx,tun_id=10", &[]),
+    ] {
+        switch.trace(&unknown(from)).goes_to(to);
     }
+}
+
+#[test]
+fn what_only_routers_want_goes_to_this_host_and_other_hosts() {
+    let switch = switch();
+    for group in ["33:33:00:00:00:02", "33:33:00:00:00:16"] {
+        switch.trace(&format!("in_port=p1,dl_src={A},dl_dst={group},ipv6,ipv6_src=fd00::1")).goes_to(&["br0", "p5", "vx"]);
+        let d = format!("in_port=p4,dl_src={D},dl_dst={group},ipv6,ipv6_src=fe80::1");
+        switch.trace(&d).goes_to(&["p5@10", "p6", "vx"]);
+    }
+    // The search for another with one's own address stays here.
+    let probe = format!("in_port=p1,dl_src={A},dl_dst=33:33:ff:00:00:01,icmp6,icmpv6_type=135,ipv6_src=::");
+    switch.trace(&probe).dropped_in(1);
 }
 
 #[test]
 fn more_members_than_a_group_holds_are_reached_by_a_chain() {
     let mut switch = Switch::start(&[1500, 2500]);
     let members: Vec<PortNo> = (1..=2600).map(PortNo).collect();
-    let (mut flows, groups) = network_flows(&Network { vlan: vlan(0), members }, &[]).unwrap();
+    let (mut flows, groups) = network_flows(&Network { vlan: vlan(0), hosts: vec![], members }, &[]).unwrap();
     assert_eq!(groups.len(), 4, "a root and three parts");
     flows.extend(bridge_flows(&[], &[], &[vlan(0)]).unwrap());
     flows.extend(endpoint_flows(&attachment("a", &["10.0.0.1/24"], 0), PortNo(1)).unwrap());
     switch.install(&flows, &groups);
     switch.trace(&ip("p1", A, BROADCAST, "10.0.0.1")).goes_to(&["p1500", "p2", "p2500"]);
-    assert_eq!(switch.installed().groups.len(), 4);
+    assert_eq!(switch.installed().groups().len(), 4);
 }
 
 #[test]

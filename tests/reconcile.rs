@@ -7,8 +7,8 @@ mod support;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use flowport::model::{Attachment, LinkName, Sandbox, Vlan};
-use flowport::plan::{self, Bridge, BridgePort, Desired, FlowChanges, Observed, PortKind, PortRow, Scope};
+use flowport::model::{Attachment, LinkName, Sandbox, TunnelKind, Vlan};
+use flowport::plan::{self, Bridge, BridgePort, Datapath, Desired, FlowChanges, Observed, PortKind, PortRow, Scope, TunnelPort};
 use flowport_openflow::{Action, Bucket, FlowMod, GroupId, GroupMod, GroupType, Match, PortNo};
 use flowport_ovsdb::Uuid;
 
@@ -20,7 +20,12 @@ fn bridge() -> LinkName {
 
 fn port(name: &str, ofport: u32, tag: Option<i64>, kind: PortKind) -> BridgePort {
     let tag = tag.map(|id| Vlan::try_from(id).unwrap());
-    BridgePort { name: name.into(), ofport: Some(ofport), tag, kind, tunnel: None }
+    let tunnel = (kind == PortKind::KeyedTunnel).then_some(TunnelPort {
+        kind: TunnelKind::Vxlan,
+        remote: Some([192, 0, 2, 2].into()),
+        has_key: true,
+    });
+    BridgePort { name: name.into(), ofport: Some(ofport), tag, kind, tunnel }
 }
 
 /// A managed bridge with ports of every kind, on which these are attached and desired.
@@ -71,7 +76,7 @@ fn endpoints() -> Vec<(Attachment, u32)> {
 
 /// What is planned for what the switch holds.
 fn planned(switch: &mut Switch, desired: &Desired, observed: &mut Observed) -> FlowChanges {
-    observed.datapaths.insert(bridge(), switch.installed());
+    observed.datapaths.insert(bridge(), Datapath::Read(switch.installed()));
     plan::flows(desired, observed, &bridge()).unwrap().expect("a managed bridge that was read")
 }
 
@@ -79,7 +84,7 @@ fn planned(switch: &mut Switch, desired: &Desired, observed: &mut Observed) -> F
 #[track_caller]
 fn converge(switch: &mut Switch, desired: &Desired, observed: &mut Observed) -> FlowChanges {
     let changes = planned(switch, desired, observed);
-    let mut foretold = observed.datapaths[&bridge()].clone();
+    let Datapath::Read(mut foretold) = observed.datapaths[&bridge()].clone() else { panic!("it was read") };
     foretold.apply(&changes);
     switch.apply(&changes);
     assert_eq!(switch.installed(), foretold);
@@ -195,7 +200,7 @@ fn members_beyond_one_group_and_back() {
         let (desired, mut observed) = many(count);
         converge(&mut switch, &desired, &mut observed);
         // Network 10 has a member, this host, at all times.
-        assert_eq!(switch.installed().groups.len(), groups + 1, "{count} members");
+        assert_eq!(switch.installed().groups().len(), groups + 1, "{count} members");
     }
 }
 
@@ -240,9 +245,9 @@ fn a_command_leaves_the_flow_entries_of_other_endpoints() {
     converge(&mut switch, &all, &mut observed);
     let (a, _) = endpoints().remove(0);
     let others = |switch: &mut Switch| {
-        let mut installed = switch.installed();
-        installed.flows.retain(|_, (cookie, _)| cookie.0 != a.endpoint().cookie());
-        installed.flows
+        let mut flows = switch.installed().flows().clone();
+        flows.retain(|_, (cookie, _)| cookie.0 != a.endpoint().cookie());
+        flows
     };
     let before = others(&mut switch);
     let mut one = Desired { scope: Scope::Only(BTreeSet::from([a.endpoint()])), ..all.clone() };
@@ -258,6 +263,6 @@ fn a_bridge_that_is_not_managed_is_left_alone() {
     let mut switch = switch();
     let (desired, mut observed) = world(endpoints());
     observed.bridges.get_mut(&bridge()).unwrap().managed = false;
-    observed.datapaths.insert(bridge(), switch.installed());
+    observed.datapaths.insert(bridge(), Datapath::Read(switch.installed()));
     assert_eq!(plan::flows(&desired, &observed, &bridge()), Ok(None));
 }

@@ -6,7 +6,7 @@ mod scene;
 use flowport::lab::HostOptions;
 use flowport_integration::{DEADLINE, container, wait_until};
 use rustix::process::Signal;
-use scene::{By, Scene, inside, named, signal};
+use scene::{By, Scene, inside, named, same, signal};
 use tokio::process::Command;
 
 /// Each of these, by the command itself and through a daemon.
@@ -132,8 +132,8 @@ mod cases {
 
     pub(super) async fn bridges_and_tunnels(by: By) {
         let scene = Scene::start(HostOptions::default(), by).await;
-        scene.tool("ip", "link add dum0 type dummy").await;
-        scene.tool("ip", "link add dum1 type dummy").await;
+        scene.tool("ip", "link add dum0 type veth").await;
+        scene.tool("ip", "link add dum1 type veth").await;
         scene.tool("ip", "address add 192.0.2.9/24 dev dum1").await;
         scene.tool("ip", "link set dum1 up").await;
         scene.tool("ip", "link set lo up").await;
@@ -168,7 +168,7 @@ mod cases {
     pub(super) async fn attached_twice(by: By) {
         let scene = Scene::start(HostOptions::default(), by).await;
         let c = container().await;
-        c.output(Command::new("ip").args(["link", "add", "eth7", "type", "dummy"])).await.unwrap();
+        c.output(Command::new("ip").args(["link", "add", "eth7", "type", "veth"])).await.unwrap();
         let (c_name, before) = (named(&c), inside(&c).await);
         scene.refused(&format!("add-port br0 eth7 {c_name}"), &["eth7", &c_name, "another name"]).await;
         // A route that the kernel refuses, when everything else is there.
@@ -197,7 +197,7 @@ mod cases {
         for _ in 0..20 {
             containers.push(container().await);
         }
-        containers[12].output(Command::new("ip").args(["link", "add", "eth7", "type", "dummy"])).await.unwrap();
+        containers[12].output(Command::new("ip").args(["link", "add", "eth7", "type", "veth"])).await.unwrap();
         let line = |nth: usize, interface: &str, more: &str| {
             format!(r#"{{"container":"{}","interface":"{interface}","ipaddress":"10.0.0.{}/24"{more}}}"#, named(&containers[nth]), nth + 1)
         };
@@ -221,7 +221,7 @@ mod cases {
             let before = scene.seen().await;
             let said = scene.add_ports(&lines).await;
             said.refused(words);
-            assert_eq!(scene.seen().await, before, "{said:?}");
+            same(&before, &scene.seen().await);
             for container in &containers {
                 assert!(!inside(container).await.contains("eth1"), "{said:?}");
             }
@@ -370,7 +370,7 @@ mod cases {
             println!("{words:?}\n    {}", said.err.trim_end());
             said.refused(&["ermission", "root"]);
         }
-        assert_eq!(scene.seen().await, before);
+        same(&before, &scene.seen().await);
     }
 }
 
@@ -463,7 +463,7 @@ async fn a_killed_command_leaves_nothing_that_the_same_command_does_not_take_up(
         }
         assert!(scene.whole().await && scene.ports().await.len() == 3, "round {nth}: {:#?}", scene.seen().await);
         scene.done("del-ports br0 --all").await;
-        assert_eq!(scene.seen().await, before, "round {nth}");
+        same(&before, &scene.seen().await);
         for container in &containers {
             assert!(!inside(container).await.contains("eth1"));
         }
@@ -491,7 +491,7 @@ async fn a_killed_command_leaves_nothing_that_a_daemon_does_not_take_up() {
             scene.done("del-ports br0 --all").await;
         }
         scene.end_daemon(Signal::TERM).await;
-        assert_eq!(scene.seen().await, before, "round {nth}");
+        same(&before, &scene.seen().await);
         assert!(!inside(&containers[0]).await.contains("eth1"), "round {nth}");
     }
 }

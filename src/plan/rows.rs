@@ -40,7 +40,9 @@ impl RowEffect {
     /// The endpoint whose rows it writes.
     pub fn endpoint(&self) -> Option<EndpointId> {
         match self {
-            Self::AddPort { attachment, .. } | Self::SetPort { attachment, .. } => Some(attachment.endpoint()),
+            Self::AddPort { attachment, .. } | Self::SetPort { attachment, .. } => {
+                Some(attachment.endpoint())
+            }
             Self::DelPort { .. } => None,
         }
     }
@@ -67,7 +69,9 @@ pub fn rows(desired: &Desired, observed: &Observed) -> Vec<RowEffect> {
     let dels = observed
         .ports
         .iter()
-        .filter(|(endpoint, _)| desired.unwanted(**endpoint, observed))
+        .filter(|(endpoint, row)| {
+            desired.unwanted(**endpoint, observed) && !observed.flows_first(**endpoint, row)
+        })
         .filter_map(|(_, row)| del(observed, row));
     adds.chain(dels).collect()
 }

@@ -29,7 +29,7 @@ use crate::model::{EndpointId, LinkName, Owner, Sandbox};
 use crate::netlink::{Link as SeenLink, LinkEvent, Netlink};
 use crate::openflow::{Datapath, DatapathEvent, ReadScope};
 use crate::ovsdb::{Database, TransactionFailed};
-use crate::plan::{Desired, Installed, Link, Observed, RecordEffect, Scope};
+use crate::plan::{Datapath as Seen, Desired, Link, Observed, RecordEffect, Scope};
 use crate::records::Records;
 
 pub use asks::{Ask, Change, Handle, Selected, is_of};
@@ -54,6 +54,15 @@ pub struct Shells {
     pub rundir: PathBuf,
     /// Where attachments are kept over restarts; a command keeps none.
     pub records: Option<Records>,
+}
+
+/// What is known of the containers that have attachments.
+#[derive(Clone, Debug, Default)]
+pub struct Containers {
+    /// Those that run.
+    pub running: Vec<Sandbox>,
+    /// Those of which nobody could be asked.
+    pub unknown: BTreeSet<Owner>,
 }
 
 /// What reaches the task.
@@ -106,10 +115,18 @@ struct Channel {
     trouble: Option<String>,
 }
 
+impl Channel {
+    /// What was under way is answered by nobody.
+    fn close(&mut self, why: String) {
+        self.trouble = Some(why);
+        self.lane.succeed(&());
+    }
+}
+
 impl Reconciler {
     /// A reconciler that rules over `scope`, and the handle by which changes are asked of it. It has read the rows and
-    /// links, takes every port with our marks for desired, and `running` for all containers that run.
-    pub async fn start(shells: Shells, scope: Scope, running: Vec<Sandbox>) -> Result<(Self, Handle), Refused> {
+    /// links, takes every port with our marks for desired, and `known` for all that is known of containers.
+    pub async fn start(shells: Shells, scope: Scope, known: Containers) -> Result<(Self, Handle), Refused> {
         let (outbox, inbox) = mpsc::channel(INBOX_DEPTH);
         let records = shells.records.as_ref().map(Records::attachments);
         let mut reconciler = Self {
@@ -129,9 +146,10 @@ impl Reconciler {
         reconciler.observe_rows();
         reconciler.observe_links(links);
         reconciler.adopt_marked();
-        for sandbox in running {
+        for sandbox in known.running {
             reconciler.start_sandbox(sandbox);
         }
+        reconciler.presume_running(&known.unknown);
         for remote in reconciler.remotes() {
             let mtu = reconciler.shells.netlink.route_to(remote).await.ok().flatten().map(|route| route.mtu);
             reconciler.observed.underlay.extend(mtu.map(|mtu| (remote, mtu)));
@@ -226,7 +244,8 @@ impl Reconciler {
                 }
             }
             Event::Owners(answer) => {
-                let owners = self.desired.attachments.values().map(|attachment| attachment.owner.clone()).collect();
+                let owners =
+                    self.desired.attachments.values().map(|attachment| attachment.owner.clone()).collect();
                 // Whoever asked and left needs no answer.
                 let _ = answer.send(owners);
             }
@@ -245,12 +264,14 @@ impl Reconciler {
             DatapathEvent::Read(installed) => {
                 channel.trouble = None;
                 channel.lane.succeed(&());
-                self.observed.datapaths.insert(bridge, installed);
+                self.observed.datapaths.insert(bridge, Seen::Read(installed));
             }
             DatapathEvent::Applied(changes) => {
                 channel.trouble = None;
                 channel.lane.succeed(&());
-                self.observed.datapaths.entry(bridge).or_insert_with(Installed::default).apply(&changes);
+                if let Some(Seen::Read(installed)) = self.observed.datapaths.get_mut(&bridge) {
+                    installed.apply(&changes);
+                }
             }
             DatapathEvent::Refused { why, endpoints } => {
                 tracing::warn!(%bridge, "the datapath refused flow entries: {why}");
@@ -262,9 +283,13 @@ impl Reconciler {
             }
             DatapathEvent::Lost(why) => {
                 tracing::info!(%bridge, "no OpenFlow channel: {why}");
-                channel.trouble = Some(why);
-                channel.lane.succeed(&());
-                self.observed.datapaths.remove(&bridge);
+                channel.close(why);
+                self.observed.datapaths.insert(bridge, Seen::Opening);
+            }
+            DatapathEvent::Away(why) => {
+                tracing::info!(%bridge, "no OpenFlow channel: {why}");
+                channel.close(why);
+                self.observed.datapaths.insert(bridge, Seen::Away);
             }
         }
     }
@@ -280,6 +305,7 @@ impl Reconciler {
                 Scope::Only(endpoints) => ReadScope::of(endpoints),
             };
             let (rundir, outbox) = (&self.shells.rundir, &self.outbox);
+            self.observed.datapaths.entry(bridge.clone()).or_insert(Seen::Opening);
             self.datapaths.entry(bridge).or_insert_with_key(|bridge| Channel {
                 datapath: Datapath::open(rundir, bridge, read, outbox.clone()),
                 lane: Lane::default(),
@@ -290,7 +316,13 @@ impl Reconciler {
     }
 
     fn bridges_in_scope(&self) -> BTreeSet<LinkName> {
-        let managed = |name: &LinkName| self.observed.bridges.get(name).is_some_and(|bridge| bridge.managed);
+        // Before ovs-vswitchd has made the bridge there is nothing to connect to.
+        let managed = |name: &LinkName| {
+            let bridge = self.observed.bridges.get(name).filter(|bridge| bridge.managed);
+            bridge.is_some_and(|bridge| {
+                bridge.ports.iter().any(|port| port.name == name.as_str() && port.ofport.is_some())
+            })
+        };
         let Scope::Only(endpoints) = &self.desired.scope else {
             return self.observed.bridges.keys().filter(|name| managed(name)).cloned().collect();
         };

@@ -67,14 +67,11 @@ impl Switch {
         let MultipartReplyBody::GroupDesc(groups) = self.datapath.multipart(MultipartRequestBody::GroupDesc) else {
             panic!("no groups");
         };
-        Installed {
-            flows: flows.into_iter().map(|flow| (flow.key(), (flow.cookie, flow.instructions))).collect(),
-            groups: groups
-                .into_iter()
-                .filter(|group| owns_group(group.group_id))
-                .map(|group| (group.group_id, group.buckets))
-                .collect(),
-        }
+        let groups = groups.into_iter().filter(|group| owns_group(group.group_id));
+        Installed::new(
+            flows.into_iter().map(|flow| (flow.key(), flow.cookie, flow.instructions)),
+            groups.map(|group| (group.group_id, group.buckets)),
+        )
     }
 
     /// What happens to a packet, in the words of ovs-ofctl(8).

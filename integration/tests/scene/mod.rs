@@ -136,7 +136,7 @@ impl Scene {
         let said = self.run(command).await;
         println!("{command}\n    {}", said.err.trim_end());
         said.refused(words);
-        assert_eq!(self.seen().await, before, "{command} left something: {said:?}");
+        same(&before, &self.seen().await);
     }
 
     /// Runs `add-ports br0 -` with these lines.
@@ -224,6 +224,13 @@ impl Scene {
         let links = self.host_ends().await;
         links == self.ports().await && links == self.endpoints_with_flows("br0").await
     }
+}
+
+/// Asserts that nothing has come or gone.
+#[track_caller]
+pub(crate) fn same(before: &BTreeSet<String>, after: &BTreeSet<String>) {
+    let difference: Vec<_> = before.symmetric_difference(after).collect();
+    assert!(difference.is_empty(), "{difference:#?}");
 }
 
 /// Sends a signal to a process that runs.
