@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use ipnet::IpNet;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::docker::Docker;
 use crate::intent::{AddPort, Intent};
@@ -28,12 +28,20 @@ pub struct Frontend {
     shells: Shells,
     docker: Docker,
     reconciler: Handle,
+    /// True when the user wants no more of it; the daemon has no such user.
+    interrupted: Option<watch::Receiver<bool>>,
 }
 
 impl Frontend {
     /// A frontend of this reconciler.
     pub fn new(shells: Shells, docker: Docker, reconciler: Handle) -> Self {
-        Self { shells, docker, reconciler }
+        Self { shells, docker, reconciler, interrupted: None }
+    }
+
+    /// The same, but giving up and undoing when this turns true.
+    #[must_use]
+    pub fn interruptible(self, interrupted: watch::Receiver<bool>) -> Self {
+        Self { interrupted: Some(interrupted), ..self }
     }
 
     /// Carries the intent out and waits until it has converged.
@@ -52,16 +60,17 @@ impl Frontend {
             Intent::AddPorts { ports } => {
                 self.check_vswitchd(ports.iter().filter_map(|port| port.bridge.as_ref())).await?;
                 self.check_host_addresses(&ports).await?;
-                Change::Attach(self.attachments(ports).await?)
+                Change::Attach(self.unless_interrupted(self.attachments(ports)).await??)
             }
             Intent::DelPort { bridge, interface, container } => {
-                Change::Detach(self.selected(bridge, Some(interface), vec![container]).await)
+                let selected = self.selected(bridge, Some(interface), vec![container]);
+                Change::Detach(self.unless_interrupted(selected).await?)
             }
             Intent::DelPorts { bridge, containers } => {
-                Change::Detach(self.selected(bridge, None, containers).await)
+                Change::Detach(self.unless_interrupted(self.selected(bridge, None, containers)).await?)
             }
             Intent::SetVlan { bridge, interface, container, vlan } => {
-                let sandbox = look_up(&self.docker, &container).await?;
+                let sandbox = self.unless_interrupted(look_up(&self.docker, &container)).await??;
                 let containers = vec![(container, Some(sandbox.owner.clone()))];
                 Change::SetVlan(Selected { bridge, interface: Some(interface), containers }, vlan, sandbox)
             }
@@ -73,7 +82,24 @@ impl Frontend {
                 return self.add_tunnel(bridge, tunnel, deadline).await;
             }
         };
+        self.unless_interrupted(std::future::ready(())).await?;
         self.reconciler.ask(change, deadline, progress).await
+    }
+
+    /// What comes of `work`, unless the user interrupts it; it changes nothing that would have to be undone.
+    async fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Result<T, Refused> {
+        let interrupted = async {
+            match self.interrupted.clone().as_mut() {
+                // Nobody is left who could interrupt.
+                Some(interrupted) => drop(interrupted.wait_for(|interrupted| *interrupted).await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = interrupted => Err(Refused::interrupted()),
+            done = work => Ok(done),
+        }
     }
 
     async fn attachments(&self, ports: Vec<AddPort>) -> Result<Vec<(Attachment, Sandbox)>, Refused> {

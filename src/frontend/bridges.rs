@@ -181,7 +181,8 @@ impl Frontend {
         revision: i64,
         deadline: Instant,
     ) -> Result<(), Refused> {
-        match self.shells.database.taken_up(Some(name.as_str()), revision, deadline).await {
+        let taken_up = self.shells.database.taken_up(Some(name.as_str()), revision, deadline);
+        match self.unless_interrupted(taken_up).await? {
             TakenUp::Yes => Ok(()),
             TakenUp::Late => Err(late(name)),
             TakenUp::Failed(why) => Err(Refused::other(format!(
@@ -192,7 +193,8 @@ impl Frontend {
     }
 
     async fn port_taken_up(&self, name: &LinkName, revision: i64, deadline: Instant) -> Result<(), Refused> {
-        match self.shells.database.taken_up(Some(name.as_str()), revision, deadline).await {
+        let taken_up = self.shells.database.taken_up(Some(name.as_str()), revision, deadline);
+        match self.unless_interrupted(taken_up).await? {
             TakenUp::Yes => Ok(()),
             TakenUp::Late => Err(late(name)),
             TakenUp::Failed(why) => Err(Refused::other(format!(

@@ -40,7 +40,13 @@ pub struct TransactionFailed(String);
 
 impl From<TransactError> for TransactionFailed {
     fn from(error: TransactError) -> Self {
-        Self(error.to_string())
+        let start = "is ovsdb-server running? see `systemctl status openvswitch-switch`";
+        match &error {
+            TransactError::NotConnected { .. } | TransactError::Disconnected { .. } => {
+                Self(format!("{error}: {start}"))
+            }
+            _ => Self(error.to_string()),
+        }
     }
 }
 

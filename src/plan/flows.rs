@@ -63,7 +63,7 @@ pub fn flows(
     if !row.managed {
         return Ok(None);
     }
-    let mut wanted = Vec::new();
+    let mut of_endpoints = Vec::new();
     let mut members: Vec<Member> = row.ports.iter().filter_map(host_port).collect();
     let mut networks = BTreeMap::from([(Vlan::UNTAGGED, Network::default())]);
     members.sort_by_key(|member| member.port);
@@ -85,13 +85,14 @@ pub fn flows(
         }
         networks.entry(attachment.vlan).or_default().members.push(ofport);
         if desired.scope.holds(*endpoint) {
-            wanted.extend(endpoint_flows(attachment, ofport)?);
+            of_endpoints.extend(endpoint_flows(attachment, ofport)?);
         }
     }
     let uplinks: Vec<Uplink> = row.ports.iter().filter_map(uplink).collect();
     let vlans: Vec<Vlan> = networks.keys().copied().collect();
     // The bridge's own come first, so that no container takes the place of the host.
-    let mut wanted = [bridge_flows(&members, &uplinks, &vlans)?, wanted].concat();
+    let mut wanted = bridge_flows(&members, &uplinks, &vlans)?;
+    wanted.extend(of_endpoints);
     let mut groups = Vec::new();
     for (vlan, mut network) in networks {
         network.vlan = vlan;

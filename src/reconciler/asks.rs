@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::model::{Attachment, ContainerRef, EndpointId, LinkName, Mac, Owner, Sandbox, Vlan};
 use crate::netlink::LinkEvent;
-use crate::plan::{Link, PortKind, Scope};
+use crate::plan::{BridgePort, Link, PortKind, Scope};
 
 use super::waiting::Waiting;
 use super::{Event, Outcome, Progress, Reconciler, Refused};
@@ -116,10 +116,6 @@ impl Reconciler {
             progress,
             told: None,
         };
-        if self.interrupted {
-            let _ = waiting.answer.send(Err(Refused::other("interrupted before anything was changed")));
-            return;
-        }
         let accepted = match change {
             Change::Attach(ports) => self.attach(ports),
             Change::Detach(selected) => self.select(&selected).map(|endpoints| self.detach(&endpoints)),
@@ -152,15 +148,10 @@ impl Reconciler {
         let mut asked = BTreeMap::new();
         for (attachment, sandbox) in ports {
             let endpoint = attachment.endpoint();
-            let bridge = self.observed.bridges.get(&attachment.bridge);
-            let bridge = bridge.ok_or_else(|| Refused::no_such_bridge(&attachment.bridge))?;
-            let Attachment { container, interface, mac, .. } = &attachment;
-            if let Some(port) = bridge.ports.iter().find(|port| port.kind == PortKind::Host(Some(*mac))) {
-                return Err(Refused::other(format!(
-                    "MAC {mac} is that of this host's {}: choose another",
-                    port.name
-                )));
+            if !self.observed.bridges.contains_key(&attachment.bridge) {
+                return Err(Refused::no_such_bridge(&attachment.bridge));
             }
+            let Attachment { container, interface, .. } = &attachment;
             if asked.contains_key(&endpoint) {
                 return Err(Refused::other(format!(
                     "{interface} of {container} is asked for twice: ask once"
@@ -168,6 +159,7 @@ impl Reconciler {
             }
             self.check_free(endpoint, &attachment)?;
             taken.check(endpoint, &attachment)?;
+            self.check_host_ports(&attachment)?;
             taken.insert(endpoint, &attachment);
             asked.insert(endpoint, (Arc::new(attachment), sandbox));
         }
@@ -202,6 +194,22 @@ impl Reconciler {
         )))
     }
 
+    /// What is for this host must not go to a container.
+    fn check_host_ports(&self, attachment: &Attachment) -> Result<(), Refused> {
+        let Attachment { bridge, vlan, mac, .. } = attachment;
+        let ports = self.observed.bridges.get(bridge).into_iter().flat_map(|row| &row.ports);
+        let same = |port: &&BridgePort| {
+            port.kind == PortKind::Host(Some(*mac)) && port.tag.unwrap_or_default() == *vlan
+        };
+        match ports.into_iter().find(same) {
+            None => Ok(()),
+            Some(port) => Err(Refused::other(format!(
+                "MAC {mac} is in use by this host's port {} on {bridge}: choose another",
+                port.name
+            ))),
+        }
+    }
+
     fn detach(&mut self, endpoints: &[EndpointId]) -> Before {
         endpoints.iter().map(|endpoint| (*endpoint, self.desired.attachments.remove(endpoint))).collect()
     }
@@ -212,6 +220,7 @@ impl Reconciler {
             let Some(attachment) = self.desired.attachments.get(endpoint) else { continue };
             let moved = Attachment { vlan, ..Attachment::clone(attachment) };
             Taken::new(&self.desired.attachments).check(*endpoint, &moved)?;
+            self.check_host_ports(&moved)?;
             before.insert(*endpoint, self.desired.attachments.insert(*endpoint, Arc::new(moved)));
         }
         Ok(before)

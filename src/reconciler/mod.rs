@@ -107,8 +107,6 @@ pub struct Reconciler {
     reading_links: Option<BTreeSet<EndpointId>>,
     /// Whether they are to be read once more then.
     read_links_again: bool,
-    /// Whether the command was told to give up: what it asks later is refused.
-    interrupted: bool,
     inbox: mpsc::Receiver<Event>,
     outbox: mpsc::Sender<Event>,
 }
@@ -151,7 +149,6 @@ impl Reconciler {
             doubtful: BTreeSet::new(),
             reading_links: None,
             read_links_again: false,
-            interrupted: false,
             inbox,
             outbox: outbox.clone(),
         };
@@ -308,14 +305,7 @@ impl Reconciler {
                 // Whoever asked and left needs no answer.
                 let _ = answer.send(owners);
             }
-            Event::Interrupted => {
-                self.interrupted = true;
-                for nth in 0..self.waiting.len() {
-                    if self.waiting[nth].refused.is_none() {
-                        self.turn_back(nth, Refused::other("interrupted, and undone"), now);
-                    }
-                }
-            }
+            Event::Interrupted => self.refuse_everyone(&Refused::interrupted()),
             Event::Removed(owner) => {
                 self.end(&owner);
                 self.desired.attachments.retain(|_, attachment| attachment.owner != owner);

@@ -167,6 +167,16 @@ impl Reconciler {
         }
     }
 
+    /// Refuses every caller.
+    pub(super) fn refuse_everyone(&mut self, why: &Refused) {
+        let now = Instant::now();
+        for nth in 0..self.waiting.len() {
+            if self.waiting[nth].refused.is_none() {
+                self.turn_back(nth, why.clone(), now);
+            }
+        }
+    }
+
     /// Refuses every caller who waits for this bridge alone.
     pub(super) fn refuse_bridge(&mut self, bridge: &LinkName, why: &Refused) {
         let now = Instant::now();
