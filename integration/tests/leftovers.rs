@@ -339,6 +339,7 @@ fn kill(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal).unwrap();
 }
 
+#[expect(clippy::disallowed_methods, reason = "between two looks at the condition")]
 fn wait_until(deadline: Duration, what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {

@@ -1,6 +1,8 @@
 //! With a real ovs-vswitchd: a session over the bridge's management socket, flows and groups by bundle, and what
 //! comes back.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::time::Duration;
@@ -86,7 +88,7 @@ fn flows() -> Vec<FlowMod> {
     let fits = |n: usize| match n {
         5 => 5,
         6 => 8,
-        9 | 10 | 11 | 12 => 9,
+        9..=12 => 9,
         n => [0, 1, 2, 3, 4, 7, 8][n % 7],
     };
     matches

@@ -1,5 +1,7 @@
 //! Text: what this crate prints for flow-mods, group-mods and dumps is what ovs-ofctl prints for the same bytes.
 
+#![allow(clippy::expect_used, clippy::print_stdout, reason = "a test tells by panicking and printing")]
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;

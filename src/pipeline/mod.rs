@@ -9,7 +9,7 @@
 //! | 5 flood | what is for many, or for nobody known here |
 //! | 6 return | out again through the port of entry, tagged as that port needs it |
 //!
-//! Nothing is learned. Packets from an uplink or tunnel carry [`FROM_UPLINK`] and never leave by another uplink or
+//! Nothing is learned. Packets from an uplink or tunnel carry `FROM_UPLINK` and never leave by another uplink or
 //! tunnel, so that a full mesh of hosts has no loop.
 
 mod bridge;

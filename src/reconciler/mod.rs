@@ -29,7 +29,7 @@ use crate::model::{EndpointId, LinkName, Owner, Sandbox};
 use crate::netlink::{Link as SeenLink, LinkEvent, Netlink};
 use crate::openflow::{Datapath, DatapathEvent, ReadScope};
 use crate::ovsdb::{Database, TransactionFailed};
-use crate::plan::{Desired, Installed, Link, Observed, RecordEffect, Scope};
+use crate::plan::{Desired, Link, Observed, RecordEffect, Scope};
 use crate::records::Records;
 
 pub use asks::{Ask, Change, Handle, Selected, is_of};
@@ -253,7 +253,7 @@ impl Reconciler {
             DatapathEvent::Applied(changes) => {
                 channel.trouble = None;
                 channel.lane.succeed(&());
-                self.observed.datapaths.entry(bridge).or_insert_with(Installed::default).apply(&changes);
+                self.observed.datapaths.entry(bridge).or_default().apply(&changes);
             }
             DatapathEvent::Refused { why, endpoints } => {
                 tracing::warn!(%bridge, "the datapath refused flow entries: {why}");

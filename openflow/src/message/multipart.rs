@@ -106,6 +106,7 @@ body_enum! {
 
 impl MultipartReplyBody {
     /// Adds the next part; gives it back if it is of another type or of one that has no parts.
+    #[expect(clippy::result_large_err, reason = "the part comes back by move, and only when a datapath errs")]
     pub(crate) fn append(&mut self, next: Self) -> Result<(), Self> {
         match (self, next) {
             (Self::Flow(all), Self::Flow(next)) => all.extend(next),

@@ -1,7 +1,9 @@
 use super::*;
 use crate::flow_match::Match;
+use crate::message::config::Capabilities;
 use crate::message::experimenter::BundleControlType;
 use crate::message::flow::{FlowMod, FlowStats, FlowStatsRequest};
+use crate::message::hello::HelloElement;
 use crate::message::multipart::{MultipartFlags, MultipartReply, MultipartReplyBody, MultipartRequestBody};
 use crate::types::{Cookie, DatapathId, TableId};
 
@@ -65,7 +67,7 @@ fn features() -> Body {
         n_buffers: 0,
         n_tables: 254,
         auxiliary_id: 0,
-        capabilities: crate::message::config::Capabilities::FLOW_STATS,
+        capabilities: Capabilities::FLOW_STATS,
         reserved: 0,
     })
 }
@@ -113,7 +115,7 @@ fn other_versions_are_refused_in_words_and_told_so() {
         Hello { version: 1, elements: vec![] },
         Hello {
             version: 6,
-            elements: vec![crate::message::hello::HelloElement::VersionBitmap(vec![1 << 6])],
+            elements: vec![HelloElement::VersionBitmap(vec![1 << 6])],
         },
     ] {
         let highest = hello.version;
