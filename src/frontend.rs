@@ -107,10 +107,9 @@ impl Frontend {
 }
 
 async fn attachment(docker: Docker, port: AddPort) -> Result<(Attachment, Sandbox), Refused> {
-    let bridge = port
-        .bridge
-        .clone()
-        .ok_or_else(|| Refused::other(format!("{} of {} names no bridge: give one", port.interface, port.container)))?;
+    let bridge = port.bridge.clone().ok_or_else(|| {
+        Refused::other(format!("{} of {} names no bridge: give one", port.interface, port.container))
+    })?;
     let sandbox = look_up(&docker, &port.container).await?;
     Ok((port.into_attachment(bridge, sandbox.owner.clone())?, sandbox))
 }
@@ -118,7 +117,9 @@ async fn attachment(docker: Docker, port: AddPort) -> Result<(Attachment, Sandbo
 /// Whose container it is, if that can be told without its running.
 async fn with_owner(docker: Docker, container: ContainerRef) -> (ContainerRef, Option<Owner>) {
     let owner = match &container {
-        ContainerRef::Docker(name) => docker.container(name).await.ok().map(|found| Owner::from(found.id.as_str())),
+        ContainerRef::Docker(name) => {
+            docker.container(name).await.ok().map(|found| Owner::from(found.id.as_str()))
+        }
         ContainerRef::Netns(path) => Some(Owner::netns(path)),
         ContainerRef::Pid(_) => None,
     };

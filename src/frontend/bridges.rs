@@ -114,7 +114,9 @@ impl Frontend {
     async fn check_uplink(&self, uplink: &LinkName) -> Result<(), Refused> {
         let netlink = &self.shells.netlink;
         if netlink.link(uplink.as_str()).await?.is_none() {
-            return Err(Refused::other(format!("uplink {uplink} does not exist: `ip link` lists the links of this host")));
+            return Err(Refused::other(format!(
+                "uplink {uplink} does not exist: `ip link` lists the links of this host"
+            )));
         }
         if self.shells.database.has_port(uplink.as_str()) {
             return Err(Refused::other(format!(
@@ -154,7 +156,12 @@ impl Frontend {
         netlink.set_up(name).await.map_err(Refused::from)
     }
 
-    async fn bridge_taken_up(&self, name: &LinkName, revision: i64, deadline: Instant) -> Result<(), Refused> {
+    async fn bridge_taken_up(
+        &self,
+        name: &LinkName,
+        revision: i64,
+        deadline: Instant,
+    ) -> Result<(), Refused> {
         match self.shells.database.taken_up(Some(name.as_str()), revision, deadline).await {
             TakenUp::Yes => Ok(()),
             TakenUp::Late => Err(late(name)),

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 pub use add_port::AddPort;
 
-use crate::model::{BridgeSpec, ContainerRef, DatapathType, LinkName, Remote, Tunnel, TunnelKey, TunnelKind, Vlan};
+use crate::model::{
+    BridgeSpec, ContainerRef, DatapathType, LinkName, Remote, Tunnel, TunnelKey, TunnelKind, Vlan,
+};
 
 /// A change that somebody wants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -127,6 +129,8 @@ impl AddTunnel {
 /// An address as the users of `ovs-docker` write it: the prefix length may be left out and is then that of a host.
 pub fn parse_address(text: &str) -> Result<IpNet, crate::model::BadWord> {
     text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
-        crate::model::BadWord(format!("address {text:?} is no IP address: write it as 10.0.0.2/24 or fd00::2/64"))
+        crate::model::BadWord(format!(
+            "address {text:?} is no IP address: write it as 10.0.0.2/24 or fd00::2/64"
+        ))
     })
 }

@@ -4,8 +4,12 @@ use std::io;
 use std::path::Path;
 use std::time::Instant;
 
+use flowport_openflow::message::port::PortStatsRequest;
 use flowport_openflow::session::{Event, Session, SessionConfig, SessionError};
-use flowport_openflow::{Body, EncodeError, FlowStats, FlowStatsRequest, MultipartReply, MultipartReplyBody, MultipartRequestBody};
+use flowport_openflow::{
+    Body, EncodeError, FlowStats, FlowStatsRequest, MultipartReply, MultipartReplyBody, MultipartRequestBody,
+    PortNo, PortStats,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
@@ -50,7 +54,8 @@ impl Exchange {
     pub(super) async fn open(socket: &Path) -> Result<Self, OpenFlowError> {
         let stream = UnixStream::connect(socket).await?;
         let session = Session::new(SessionConfig::default(), Instant::now());
-        let mut exchange = Self { stream, session, input: vec![0; READ_SIZE], output: Vec::new(), written: 0 };
+        let mut exchange =
+            Self { stream, session, input: vec![0; READ_SIZE], output: Vec::new(), written: 0 };
         while !matches!(exchange.next().await?, Event::Ready { .. }) {}
         Ok(exchange)
     }
@@ -103,7 +108,10 @@ impl Exchange {
     }
 
     /// Reads the flow entries that one of the requests asks for.
-    pub(super) async fn flows(&mut self, requests: &[FlowStatsRequest]) -> Result<Vec<FlowStats>, OpenFlowError> {
+    pub(super) async fn flows(
+        &mut self,
+        requests: &[FlowStatsRequest],
+    ) -> Result<Vec<FlowStats>, OpenFlowError> {
         let questions = requests.iter().cloned().map(MultipartRequestBody::Flow);
         let answers = self.ask(questions).await?;
         let flows = answers.into_iter().filter_map(|answer| match answer {
@@ -125,4 +133,19 @@ pub async fn read_flows(
     requests: &[FlowStatsRequest],
 ) -> Result<Vec<FlowStats>, OpenFlowError> {
     Exchange::open(&place::management_socket(rundir, bridge)).await?.flows(requests).await
+}
+
+/// Reads the counters of all ports of a bridge, on a connection for this once.
+///
+/// # Errors
+///
+/// ovs-vswitchd does not answer, or refuses.
+pub async fn read_counters(rundir: &Path, bridge: &str) -> Result<Vec<PortStats>, OpenFlowError> {
+    let mut exchange = Exchange::open(&place::management_socket(rundir, bridge)).await?;
+    let all = MultipartRequestBody::PortStats(PortStatsRequest { port_no: PortNo::ANY });
+    let counters = exchange.ask([all]).await?.into_iter().filter_map(|answer| match answer {
+        MultipartReplyBody::PortStats(counters) => Some(counters),
+        _ => None,
+    });
+    Ok(counters.flatten().collect())
 }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use flowport_ovsdb::{Ref, Replica, Transaction, Uuid, Where};
-use flowport_ovsdb_schema::open_vswitch::{Bridge, BridgeFailMode, BridgeProtocols, Interface, OpenVSwitch, Port};
+use flowport_ovsdb_schema::open_vswitch::{
+    Bridge, BridgeFailMode, BridgeProtocols, Interface, OpenVSwitch, Port,
+};
 
 use crate::model::{BridgeSpec, LinkName, Tunnel};
 
@@ -37,8 +39,11 @@ impl Database {
         let mut transaction = self.transaction();
         let mut ports = BTreeSet::from([insert_port(&mut transaction, spec.name.as_str(), "internal", [])]);
         ports.extend(spec.uplink.iter().map(|uplink| insert_port(&mut transaction, uplink.as_str(), "", [])));
-        let (forwarder, fail_mode) =
-            if spec.managed { (marks::MANAGED, Some(BridgeFailMode::from("secure"))) } else { (marks::PLAIN, None) };
+        let (forwarder, fail_mode) = if spec.managed {
+            (marks::MANAGED, Some(BridgeFailMode::from("secure")))
+        } else {
+            (marks::PLAIN, None)
+        };
         let bridge = transaction.insert(&Bridge {
             name: spec.name.to_string(),
             datapath_type: spec.datapath.to_string(),
@@ -69,7 +74,8 @@ impl Database {
         let bridge = || Where::<Bridge>::row(row);
         transaction.update(bridge(), [Bridge::FAIL_MODE.set(Some(BridgeFailMode::from("secure")))]);
         // An empty set of protocols stands for all that the switch knows.
-        let speaks_some = self.client.replica().row::<Bridge>(row).is_some_and(|found| !found.protocols.is_empty());
+        let speaks_some =
+            self.client.replica().row::<Bridge>(row).is_some_and(|found| !found.protocols.is_empty());
         if speaks_some {
             transaction.mutate(bridge(), [Bridge::PROTOCOLS.insert([BridgeProtocols::from("OpenFlow13")])]);
         }
@@ -80,7 +86,8 @@ impl Database {
     /// Inserts a tunnel port.
     pub async fn add_tunnel(&self, bridge: Uuid, tunnel: &Tunnel) -> Result<i64, TransactionFailed> {
         let mut transaction = self.transaction();
-        let port = insert_port(&mut transaction, tunnel.name.as_str(), &tunnel.kind.to_string(), tunnel.options());
+        let port =
+            insert_port(&mut transaction, tunnel.name.as_str(), &tunnel.kind.to_string(), tunnel.options());
         transaction.mutate(Where::<Bridge>::row(bridge), [Bridge::PORTS.insert([port])]);
         self.commit_revision(transaction).await
     }
@@ -97,7 +104,8 @@ impl Database {
 
     /// Waits until ovs-vswitchd has applied the configuration with this number, and says what became of `interface`.
     pub async fn taken_up(&self, interface: Option<&str>, revision: i64, deadline: Instant) -> TakenUp {
-        let applied = |replica: &Replica| replica.rows::<OpenVSwitch>().any(|(_, row)| row.cur_cfg >= revision);
+        let applied =
+            |replica: &Replica| replica.rows::<OpenVSwitch>().any(|(_, row)| row.cur_cfg >= revision);
         // That the deadline passed is seen in the replica.
         let _ = self.client.wait_for(applied, deadline).await;
         let replica = self.client.replica();
@@ -129,9 +137,9 @@ impl Database {
         let read = transaction.select(Where::<OpenVSwitch>::all());
         let committed = self.commit(transaction).await?;
         let rows = committed.rows::<OpenVSwitch>(read);
-        rows.first().map(|(_, row)| row.next_cfg).ok_or_else(|| {
-            TransactionFailed("table Open_vSwitch has no row: run `ovs-vsctl init`".into())
-        })
+        rows.first()
+            .map(|(_, row)| row.next_cfg)
+            .ok_or_else(|| TransactionFailed("table Open_vSwitch has no row: run `ovs-vsctl init`".into()))
     }
 }
 

@@ -40,7 +40,9 @@ pub(super) fn of_attachment(attachment: &Attachment) -> BTreeMap<String, String>
         (CONTAINER.to_owned(), container.to_string()),
         (MAC.to_owned(), mac.to_string()),
     ]);
-    for (name, values) in [(ADDRESSES, joined(addresses)), (GATEWAYS, joined(gateways)), (ROUTES, joined(routes))] {
+    for (name, values) in
+        [(ADDRESSES, joined(addresses)), (GATEWAYS, joined(gateways)), (ROUTES, joined(routes))]
+    {
         if !values.is_empty() {
             marks.insert(name.to_owned(), values);
         }
@@ -84,7 +86,11 @@ fn joined<T: ToString>(values: &[T]) -> String {
 }
 
 fn split<T: FromStr>(values: Option<&String>) -> Vec<T> {
-    values.into_iter().flat_map(|values| values.split_whitespace()).filter_map(|value| value.parse().ok()).collect()
+    values
+        .into_iter()
+        .flat_map(|values| values.split_whitespace())
+        .filter_map(|value| value.parse().ok())
+        .collect()
 }
 
 #[cfg(test)]

@@ -61,7 +61,9 @@ impl Database {
             Refused::other(format!("database {address:?} is no address: write unix:PATH or tcp:HOST:PORT"))
         })?;
         let options = ConnectOptions { connect_timeout: timeout, ..ConnectOptions::default() };
-        let client = Client::connect(&remotes, watched(), options).await.map_err(|error| no_database(address, &error))?;
+        let client = Client::connect(&remotes, watched(), options)
+            .await
+            .map_err(|error| no_database(address, &error))?;
         Ok(Self { client, address: address.into() })
     }
 
@@ -74,10 +76,7 @@ impl Database {
         let held = tokio::time::timeout(timeout, self.client.lock(LOCK)).await;
         let lock = held.map_err(|_| self.locked())?.map_err(|error| Refused::other(error.to_string()))?;
         // What the holder before us changed is seen before we begin.
-        self.client
-            .transact(Transaction::new())
-            .await
-            .map_err(|error| Refused::other(error.to_string()))?;
+        self.client.transact(Transaction::new()).await.map_err(|error| Refused::other(error.to_string()))?;
         Ok(lock)
     }
 
@@ -146,7 +145,9 @@ fn no_database(address: &str, error: &ConnectError) -> Refused {
         ConnectError::NoSuchSocket { .. } | ConnectError::Refused { .. } => {
             Refused::other(format!("ovsdb-server is not running (no answer on {address}): {start}"))
         }
-        ConnectError::PermissionDenied { .. } => Refused::other(format!("permission denied on {address}: run as root")),
+        ConnectError::PermissionDenied { .. } => {
+            Refused::other(format!("permission denied on {address}: run as root"))
+        }
         error => Refused::other(error.to_string()),
     }
 }

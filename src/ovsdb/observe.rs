@@ -60,7 +60,7 @@ fn endpoint(
         port: port_row,
         interface: interface_row,
         bridge: bridge.clone(),
-        ofport: ofport(interface),
+        ofport: port_no(interface.ofport),
         error: interface.error.clone(),
         attachment: Arc::new(attachment),
     };
@@ -80,12 +80,12 @@ fn bridge_port(port: &Port, interface: &Interface) -> BridgePort {
         _ => PortKind::Uplink,
     };
     let tag = port.tag.map(|tag| Vlan::from_tag(Some(tag)));
-    BridgePort { name: interface.name.clone(), ofport: ofport(interface), tag, kind, tunnel }
+    BridgePort { name: interface.name.clone(), ofport: port_no(interface.ofport), tag, kind, tunnel }
 }
 
 /// The port number in 32 bits. The column is absent before ovs-vswitchd has seen the row, -1 when it could not use it,
 /// and has reserved numbers in the 16 bits of OpenFlow 1.0 (`OFPP_LOCAL` is 65534).
-fn ofport(interface: &Interface) -> Option<u32> {
-    let ofport = u16::try_from(interface.ofport?).ok().filter(|ofport| *ofport > 0)?;
+pub(super) fn port_no(ofport: Option<i64>) -> Option<u32> {
+    let ofport = u16::try_from(ofport?).ok().filter(|ofport| *ofport > 0)?;
     Some(if ofport >= 0xff00 { 0xffff_0000 | u32::from(ofport) } else { ofport.into() })
 }

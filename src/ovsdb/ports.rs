@@ -27,7 +27,8 @@ impl Database {
                 RowEffect::SetPort { attachment, port, interface } => {
                     transaction.update(Where::<Port>::row(*port), [Port::TAG.set(attachment.vlan.tag())]);
                     let marks = marks::of_attachment(attachment);
-                    transaction.mutate(Where::<Interface>::row(*interface), [Interface::EXTERNAL_IDS.put(marks)]);
+                    transaction
+                        .mutate(Where::<Interface>::row(*interface), [Interface::EXTERNAL_IDS.put(marks)]);
                 }
                 RowEffect::DelPort { bridge, port } => {
                     removed.entry(Ref::from(*bridge)).or_default().insert(Ref::from(*port));

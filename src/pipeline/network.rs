@@ -7,7 +7,7 @@ use crate::model::{SHARED_COOKIE, Vlan};
 use super::bridge::{Uplink, UplinkKind};
 use super::endpoint::push_tag;
 use super::flow::Does;
-use super::{FLOOD, FROM_UPLINK, Flow, METADATA_MASK, UndeclaredFlow};
+use super::{FLOOD, FROM_LINK, FROM_TUNNEL, Flow, METADATA_MASK, UndeclaredFlow};
 
 /// The groups with these bits set are ours.
 const OWN_GROUPS: u32 = 0xf << 28;
@@ -53,14 +53,18 @@ pub struct Network {
 }
 
 /// The flow entries and groups of a network; all entries carry the shared cookie.
-pub fn network_flows(network: &Network, uplinks: &[Uplink]) -> Result<(Vec<Flow>, Vec<Group>), UndeclaredFlow> {
+pub fn network_flows(
+    network: &Network,
+    uplinks: &[Uplink],
+) -> Result<(Vec<Flow>, Vec<Group>), UndeclaredFlow> {
     let Network { vlan, members } = network;
     let groups = groups(*vlan, members);
     let local: Vec<Action> = groups.first().map(|root| Action::group(root.id)).into_iter().collect();
-    let remote = outputs(*vlan, uplinks);
+    let (tunnels, links): (Vec<Uplink>, Vec<Uplink>) = uplinks.iter().partition(|uplink| uplink.is_tunnel);
+    let everywhere = outputs(*vlan, uplinks);
+    let by_links = if links.len() > 1 { outputs(*vlan, &links) } else { Vec::new() };
     let bits = u64::from(vlan.id());
-    let from_here = || Match::builder().metadata((bits, METADATA_MASK));
-    let from_elsewhere = Match::builder().metadata((bits | FROM_UPLINK, METADATA_MASK));
+    let from = |way: u64| Match::builder().metadata((bits | way, METADATA_MASK));
     let many = (MacAddr::MULTICAST_BIT, MacAddr::MULTICAST_BIT);
 
     let mut flows = Vec::new();
@@ -70,10 +74,16 @@ pub fn network_flows(network: &Network, uplinks: &[Uplink]) -> Result<(Vec<Flow>
         }
         Ok(())
     };
-    add(100, from_here().eth_dst(many), [local.clone(), remote.clone()].concat())?;
-    add(100, from_elsewhere.eth_dst(many), local)?;
+    add(100, from(0).eth_dst(many), [local.clone(), everywhere.clone()].concat())?;
     // One that is not known here may be behind an uplink, never behind a port of this host: those are all known.
-    add(50, from_here(), remote)?;
+    add(50, from(0), everywhere)?;
+    if !links.is_empty() {
+        add(100, from(FROM_LINK).eth_dst(many), [local.clone(), by_links.clone()].concat())?;
+        add(50, from(FROM_LINK), by_links)?;
+    }
+    if !tunnels.is_empty() {
+        add(100, from(FROM_TUNNEL).eth_dst(many), local)?;
+    }
     Ok((flows, groups))
 }
 

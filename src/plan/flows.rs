@@ -29,8 +29,14 @@ impl Installed {
 
     /// What it holds when the changes have been applied.
     pub fn apply(&mut self, changes: &FlowChanges) {
-        let FlowChanges { added_groups, modified_groups, deleted_flows, added_flows, modified_flows, deleted_groups } =
-            changes;
+        let FlowChanges {
+            added_groups,
+            modified_groups,
+            deleted_flows,
+            added_flows,
+            modified_flows,
+            deleted_groups,
+        } = changes;
         for group in added_groups.iter().chain(modified_groups) {
             self.groups.insert(group.id, group.buckets.clone());
         }
@@ -84,7 +90,11 @@ impl FlowChanges {
 /// # Errors
 ///
 /// The pipeline contradicts its own declaration.
-pub fn flows(desired: &Desired, observed: &Observed, bridge: &LinkName) -> Result<Option<FlowChanges>, UndeclaredFlow> {
+pub fn flows(
+    desired: &Desired,
+    observed: &Observed,
+    bridge: &LinkName,
+) -> Result<Option<FlowChanges>, UndeclaredFlow> {
     let (Some(row), Some(installed)) = (observed.bridges.get(bridge), observed.datapaths.get(bridge)) else {
         return Ok(None);
     };
@@ -139,10 +149,15 @@ fn uplink(port: &BridgePort) -> Option<Uplink> {
         (PortKind::Uplink, Some(vlan)) => UplinkKind::Access(vlan),
         (PortKind::Uplink, None) => UplinkKind::Trunk,
     };
-    Some(Uplink { port: PortNo(port.ofport?), kind })
+    Some(Uplink { port: PortNo(port.ofport?), kind, is_tunnel: port.tunnel.is_some() })
 }
 
-fn difference(desired: &Desired, installed: &Installed, wanted: Vec<Flow>, groups: Vec<Group>) -> FlowChanges {
+fn difference(
+    desired: &Desired,
+    installed: &Installed,
+    wanted: Vec<Flow>,
+    groups: Vec<Group>,
+) -> FlowChanges {
     let mut changes = FlowChanges::default();
     let mut kept = BTreeSet::new();
     for group in groups {

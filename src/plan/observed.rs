@@ -38,13 +38,16 @@ impl Observed {
         // A network with a tag carries it inside the tunnel, beyond the overhead of the encapsulation.
         let tag = if attachment.vlan == Vlan::UNTAGGED { 0 } else { 4 };
         let bridge = self.bridges.get(&attachment.bridge);
-        let tunnels = bridge.into_iter().flat_map(|bridge| &bridge.ports).filter_map(|port| port.tunnel.as_ref());
+        let tunnels =
+            bridge.into_iter().flat_map(|bridge| &bridge.ports).filter_map(|port| port.tunnel.as_ref());
         let fits = tunnels.filter_map(|tunnel| {
             let underlay = self.underlay.get(&tunnel.remote?)?;
             let overhead = tunnel.kind.overhead(tunnel.remote?.is_ipv6(), tunnel.has_key);
             Some(underlay.saturating_sub(overhead + tag))
         });
-        attachment.mtu.unwrap_or_else(|| fits.min().map_or(DEFAULT_MTU, |mtu| mtu.clamp(LEAST_MTU, DEFAULT_MTU)))
+        attachment
+            .mtu
+            .unwrap_or_else(|| fits.min().map_or(DEFAULT_MTU, |mtu| mtu.clamp(LEAST_MTU, DEFAULT_MTU)))
     }
 }
 

@@ -40,7 +40,9 @@ impl RowEffect {
     /// The endpoint whose rows it writes.
     pub fn endpoint(&self) -> Option<EndpointId> {
         match self {
-            Self::AddPort { attachment, .. } | Self::SetPort { attachment, .. } => Some(attachment.endpoint()),
+            Self::AddPort { attachment, .. } | Self::SetPort { attachment, .. } => {
+                Some(attachment.endpoint())
+            }
             Self::DelPort { .. } => None,
         }
     }

@@ -152,7 +152,9 @@ impl Reconciler {
             }
             let Attachment { container, interface, .. } = &attachment;
             if asked.contains_key(&endpoint) {
-                return Err(Refused::other(format!("{interface} of {container} is asked for twice: ask once")));
+                return Err(Refused::other(format!(
+                    "{interface} of {container} is asked for twice: ask once"
+                )));
             }
             self.check_free(endpoint, &attachment)?;
             taken.check(endpoint, &attachment)?;
@@ -208,11 +210,14 @@ impl Reconciler {
     fn select(&self, selected: &Selected) -> Result<Vec<EndpointId>, Refused> {
         let Selected { bridge, interface, containers } = selected;
         let on_bridge = |attachment: &Attachment| {
-            attachment.bridge == *bridge && interface.as_ref().is_none_or(|name| attachment.interface == *name)
+            attachment.bridge == *bridge
+                && interface.as_ref().is_none_or(|name| attachment.interface == *name)
         };
         let mut found = Vec::new();
         for (endpoint, attachment) in self.desired.attachments.iter().filter(|(_, a)| on_bridge(a)) {
-            if containers.is_empty() || containers.iter().any(|(name, owner)| is_of(attachment, name, owner.as_ref())) {
+            if containers.is_empty()
+                || containers.iter().any(|(name, owner)| is_of(attachment, name, owner.as_ref()))
+            {
                 found.push(*endpoint);
             }
         }
@@ -239,7 +244,9 @@ pub fn is_of(attachment: &Attachment, name: &ContainerRef, owner: Option<&Owner>
         (Some(owner), _) => attachment.owner == *owner || attachment.owner.as_str() == name.to_string(),
         (None, ContainerRef::Docker(text)) => {
             attachment.container == *name
-                || (attachment.owner.is_docker() && text.len() >= 12 && attachment.owner.as_str().starts_with(text))
+                || (attachment.owner.is_docker()
+                    && text.len() >= 12
+                    && attachment.owner.as_str().starts_with(text))
         }
         (None, ContainerRef::Netns(path)) => attachment.owner.netns_path() == Some(path),
         (None, ContainerRef::Pid(pid)) => attachment.owner.as_process().is_some_and(|(of, _)| of == *pid),

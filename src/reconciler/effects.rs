@@ -57,7 +57,8 @@ impl Reconciler {
             let event = match effect {
                 LinkEffect::Add { attachment, sandbox, mtu, tx_checksum_offload } => {
                     let spec = veth_spec(&attachment, &sandbox, mtu, tx_checksum_offload);
-                    let result = netlink.add_veth(&spec).await.map_err(|error| not_added(&attachment, &error));
+                    let result =
+                        netlink.add_veth(&spec).await.map_err(|error| not_added(&attachment, &error));
                     Event::LinkAdded(attachment.endpoint(), mtu, result)
                 }
                 LinkEffect::SetMtu { attachment, sandbox, mtu } => {
@@ -89,7 +90,9 @@ impl Reconciler {
     }
 
     fn begin_records(&mut self, now: Instant) {
-        let Some(records) = self.shells.records.clone().filter(|_| self.records.is_free(&(), now)) else { return };
+        let Some(records) = self.shells.records.clone().filter(|_| self.records.is_free(&(), now)) else {
+            return;
+        };
         let effects = plan::records(&self.desired, &self.observed);
         if effects.is_empty() {
             return;
@@ -134,7 +137,10 @@ fn veth_spec(attachment: &Attachment, sandbox: &Sandbox, mtu: u32, tx_checksum_o
         mtu: Some(mtu),
         addresses: addresses.clone(),
         gateways: gateways.clone(),
-        routes: routes.iter().map(|route| Route { destination: route.destination, gateway: route.gateway }).collect(),
+        routes: routes
+            .iter()
+            .map(|route| Route { destination: route.destination, gateway: route.gateway })
+            .collect(),
         tx_checksum_offload,
     }
 }
@@ -146,7 +152,12 @@ fn not_added(attachment: &Attachment, error: &VethError) -> Refused {
 }
 
 /// First the end that is to send less: a packet that one end sends and the other is too small for is lost.
-async fn set_mtu(netlink: &Netlink, attachment: &Attachment, sandbox: &Sandbox, mtu: u32) -> Result<(), Refused> {
+async fn set_mtu(
+    netlink: &Netlink,
+    attachment: &Attachment,
+    sandbox: &Sandbox,
+    mtu: u32,
+) -> Result<(), Refused> {
     let inside = Netlink::open_in(Netns::new(&sandbox.netns));
     inside.set_mtu(attachment.interface.as_str(), mtu).await?;
     Ok(netlink.set_mtu(&attachment.host_link, mtu).await?)

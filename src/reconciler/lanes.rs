@@ -32,7 +32,9 @@ struct Entry {
 impl<K: Ord + Copy> Lane<K> {
     /// Whether an effect on `key` may begin now.
     pub(super) fn is_free(&self, key: &K, now: Instant) -> bool {
-        self.entries.get(key).is_none_or(|entry| !entry.busy && entry.rests_until.is_none_or(|until| until <= now))
+        self.entries
+            .get(key)
+            .is_none_or(|entry| !entry.busy && entry.rests_until.is_none_or(|until| until <= now))
     }
 
     /// Whether an effect on `key` is under way.

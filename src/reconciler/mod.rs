@@ -56,6 +56,15 @@ pub struct Shells {
     pub records: Option<Records>,
 }
 
+/// What is known of the containers that have attachments.
+#[derive(Clone, Debug, Default)]
+pub struct Containers {
+    /// Those that run.
+    pub running: Vec<Sandbox>,
+    /// Those of which nobody could be asked.
+    pub unknown: BTreeSet<Owner>,
+}
+
 /// What reaches the task.
 #[derive(Debug)]
 pub(crate) enum Event {
@@ -108,8 +117,8 @@ struct Channel {
 
 impl Reconciler {
     /// A reconciler that rules over `scope`, and the handle by which changes are asked of it. It has read the rows and
-    /// links, takes every port with our marks for desired, and `running` for all containers that run.
-    pub async fn start(shells: Shells, scope: Scope, running: Vec<Sandbox>) -> Result<(Self, Handle), Refused> {
+    /// links, takes every port with our marks for desired, and `known` for all that is known of containers.
+    pub async fn start(shells: Shells, scope: Scope, known: Containers) -> Result<(Self, Handle), Refused> {
         let (outbox, inbox) = mpsc::channel(INBOX_DEPTH);
         let records = shells.records.as_ref().map(Records::attachments);
         let mut reconciler = Self {
@@ -129,9 +138,10 @@ impl Reconciler {
         reconciler.observe_rows();
         reconciler.observe_links(links);
         reconciler.adopt_marked();
-        for sandbox in running {
+        for sandbox in known.running {
             reconciler.start_sandbox(sandbox);
         }
+        reconciler.presume_running(&known.unknown);
         for remote in reconciler.remotes() {
             let mtu = reconciler.shells.netlink.route_to(remote).await.ok().flatten().map(|route| route.mtu);
             reconciler.observed.underlay.extend(mtu.map(|mtu| (remote, mtu)));
@@ -226,7 +236,8 @@ impl Reconciler {
                 }
             }
             Event::Owners(answer) => {
-                let owners = self.desired.attachments.values().map(|attachment| attachment.owner.clone()).collect();
+                let owners =
+                    self.desired.attachments.values().map(|attachment| attachment.owner.clone()).collect();
                 // Whoever asked and left needs no answer.
                 let _ = answer.send(owners);
             }
@@ -293,7 +304,13 @@ impl Reconciler {
     }
 
     fn bridges_in_scope(&self) -> BTreeSet<LinkName> {
-        let managed = |name: &LinkName| self.observed.bridges.get(name).is_some_and(|bridge| bridge.managed);
+        // Before ovs-vswitchd has made the bridge there is nothing to connect to.
+        let managed = |name: &LinkName| {
+            let bridge = self.observed.bridges.get(name).filter(|bridge| bridge.managed);
+            bridge.is_some_and(|bridge| {
+                bridge.ports.iter().any(|port| port.name == name.as_str() && port.ofport.is_some())
+            })
+        };
         let Scope::Only(endpoints) = &self.desired.scope else {
             return self.observed.bridges.keys().filter(|name| managed(name)).cloned().collect();
         };

@@ -47,7 +47,8 @@ impl Reconciler {
 
     /// A container that has attachments started.
     pub(super) fn start_sandbox(&mut self, sandbox: Sandbox) {
-        let of_it = self.desired.attachments.iter().filter(|(_, attachment)| attachment.owner == sandbox.owner);
+        let of_it =
+            self.desired.attachments.iter().filter(|(_, attachment)| attachment.owner == sandbox.owner);
         let endpoints: Vec<EndpointId> = of_it.map(|(endpoint, _)| *endpoint).collect();
         if endpoints.is_empty() {
             return;
@@ -58,7 +59,7 @@ impl Reconciler {
         }
         tracing::info!(container = %sandbox.owner, "container runs");
         // A link into a namespace that it had before is not one into this.
-        let restarted = known.is_some_and(|known| known.inode != sandbox.inode);
+        let restarted = known.is_some_and(|known| !known.is_presumed() && known.inode != sandbox.inode);
         for endpoint in endpoints {
             self.links.wake(&endpoint);
             if let Some(link) = self.observed.links.get_mut(&endpoint).filter(|_| restarted) {
@@ -66,6 +67,16 @@ impl Reconciler {
             }
         }
         self.run_sandbox(sandbox);
+    }
+
+    /// While nobody can be asked, the containers whose link stands are taken for running: a link ends with its container.
+    pub(super) fn presume_running(&mut self, unknown: &BTreeSet<Owner>) {
+        for (endpoint, attachment) in &self.desired.attachments {
+            if unknown.contains(&attachment.owner) && self.observed.links.contains_key(endpoint) {
+                let presumed = Sandbox::presumed(&attachment.owner);
+                self.observed.running.entry(attachment.owner.clone()).or_insert(presumed);
+            }
+        }
     }
 
     /// Takes the container for running until its process ends; a namespace without a process ends with its link.
@@ -92,7 +103,9 @@ impl Reconciler {
         if self.observed.running.remove(owner).is_some() {
             tracing::info!(container = %owner, "container ended");
         }
-        let ended = Refused::other(format!("container {owner} ended while its port was being attached: start it and try again"));
+        let ended = Refused::other(format!(
+            "container {owner} ended while its port was being attached: start it and try again"
+        ));
         let endpoints: BTreeSet<_> = self
             .desired
             .attachments
@@ -136,12 +149,14 @@ impl Reconciler {
                 Some((endpoint, Link { mtu: link.mtu, leftover }))
             })
             .collect();
-        let gone: Vec<EndpointId> = self.observed.links.keys().filter(|of| !seen.contains_key(of)).copied().collect();
+        let gone: Vec<EndpointId> =
+            self.observed.links.keys().filter(|of| !seen.contains_key(of)).copied().collect();
         // What is being changed is told by its effect.
         for (endpoint, link) in seen.into_iter().filter(|(endpoint, _)| !self.links.is_busy(endpoint)) {
             self.observed.links.entry(endpoint).or_insert(link).mtu = link.mtu;
         }
-        for endpoint in gone.into_iter().filter(|endpoint| !self.links.is_busy(endpoint)).collect::<Vec<_>>() {
+        for endpoint in gone.into_iter().filter(|endpoint| !self.links.is_busy(endpoint)).collect::<Vec<_>>()
+        {
             self.observed.links.remove(&endpoint);
             self.end_if_sandbox_is_gone(endpoint);
         }

@@ -74,7 +74,9 @@ impl Reconciler {
                 }
                 (Verdict::Missing(_) | Verdict::Failed(_), true) if late => {
                     let waiting = self.waiting.remove(nth);
-                    let _ = waiting.answer.send(Err(waiting.refused.unwrap_or_else(|| Refused::other("timed out"))));
+                    let _ = waiting
+                        .answer
+                        .send(Err(waiting.refused.unwrap_or_else(|| Refused::other("timed out"))));
                     continue;
                 }
                 (Verdict::Missing(_) | Verdict::Failed(_), _) => {}
@@ -116,18 +118,26 @@ impl Reconciler {
     }
 
     fn flows_pending(&self, endpoint: EndpointId) -> bool {
-        let attached = self.desired.attachments.get(&endpoint).filter(|_| self.desired.wants(endpoint, &self.observed));
+        let attached =
+            self.desired.attachments.get(&endpoint).filter(|_| self.desired.wants(endpoint, &self.observed));
         match attached {
             Some(attachment) => self.bridge_flows_pending(&attachment.bridge),
-            // Flows that should go are looked for where they can be; a datapath that is away holds none.
-            None => self.observed.datapaths.values().any(|installed| installed.has_flows_of(endpoint)),
+            None => {
+                self.datapaths.iter().any(|(bridge, channel)| match self.observed.datapaths.get(bridge) {
+                    Some(installed) => installed.has_flows_of(endpoint),
+                    // Not read yet, and so not known to hold none; but one that is away holds none.
+                    None => channel.trouble.is_none(),
+                })
+            }
         }
     }
 
     /// Whether a managed bridge is not yet known to forward as it should.
     fn bridge_flows_pending(&self, bridge: &LinkName) -> bool {
         match self.datapaths.get(bridge) {
-            Some(channel) => channel.dirty || channel.lane.is_busy(&()) || !self.observed.datapaths.contains_key(bridge),
+            Some(channel) => {
+                channel.dirty || channel.lane.is_busy(&()) || !self.observed.datapaths.contains_key(bridge)
+            }
             None => self.observed.bridges.get(bridge).is_some_and(|bridge| bridge.managed),
         }
     }
@@ -137,7 +147,8 @@ impl Reconciler {
         let now = Instant::now();
         for nth in 0..self.waiting.len() {
             let waiting = &self.waiting[nth];
-            if waiting.refused.is_none() && waiting.before.keys().any(|endpoint| endpoints.contains(endpoint)) {
+            if waiting.refused.is_none() && waiting.before.keys().any(|endpoint| endpoints.contains(endpoint))
+            {
                 self.turn_back(nth, why.clone(), now);
             }
         }
