@@ -75,7 +75,7 @@ pub fn rows(desired: &Desired, observed: &Observed) -> Vec<RowEffect> {
 }
 
 /// Rows made by another tool hold less than we know of them, and stay as they are but for the network.
-fn same_marks(marked: &Attachment, wanted: &Attachment) -> bool {
+pub(super) fn same_marks(marked: &Attachment, wanted: &Attachment) -> bool {
     marked == wanted || (wanted.host_link != wanted.endpoint().host_link() && marked.vlan == wanted.vlan)
 }
 
