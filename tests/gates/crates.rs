@@ -6,7 +6,17 @@ use crate::source::root;
 
 /// What makes a crate one that does I/O: runtimes, netlink, Docker, system calls.
 const IO: [&str; 12] = [
-    "tokio", "mio", "socket2", "hyper", "bollard", "rtnetlink", "netlink-", "rustix", "nix", "async-", "smol",
+    "tokio",
+    "mio",
+    "socket2",
+    "hyper",
+    "bollard",
+    "rtnetlink",
+    "netlink-",
+    "rustix",
+    "nix",
+    "async-",
+    "smol",
     "futures",
 ];
 
@@ -39,7 +49,8 @@ fn check(package: &str, siblings: &[&str]) {
 
 fn linked_into(package: &str) -> Vec<String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let arguments = ["tree", "--locked", "--no-default-features", "-e", "normal", "--prefix", "none", "-p", package];
+    let arguments =
+        ["tree", "--locked", "--no-default-features", "-e", "normal", "--prefix", "none", "-p", package];
     let tree = Command::new(cargo).args(arguments).current_dir(root()).output().expect("cargo runs");
     assert!(tree.status.success(), "cargo tree: {}", String::from_utf8_lossy(&tree.stderr));
     let text = String::from_utf8(tree.stdout).expect("UTF-8");

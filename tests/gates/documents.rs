@@ -37,9 +37,14 @@ fn the_architecture_has_a_line_for_each_module() {
     let text = read("ARCHITECTURE.md");
     let named: BTreeSet<&str> = quoted(&text).map(|path| path.trim_end_matches('/')).collect();
     for line in read("src/lib.rs").lines() {
-        let Some(module) = line.strip_prefix("pub mod ").and_then(|rest| rest.strip_suffix(';')) else { continue };
+        let Some(module) = line.strip_prefix("pub mod ").and_then(|rest| rest.strip_suffix(';')) else {
+            continue;
+        };
         let forms = [format!("src/{module}"), format!("src/{module}.rs")];
-        assert!(forms.iter().any(|form| named.contains(&**form)), "ARCHITECTURE.md has no line for src/{module}");
+        assert!(
+            forms.iter().any(|form| named.contains(&**form)),
+            "ARCHITECTURE.md has no line for src/{module}"
+        );
     }
 }
 
@@ -65,5 +70,8 @@ fn commands_and_options_of_the_readme_exist() {
 #[test]
 fn the_changelog_tells_of_this_version() {
     let heading = format!("## [{}]", env!("CARGO_PKG_VERSION"));
-    assert!(read("CHANGELOG.md").lines().any(|line| line.starts_with(&heading)), "CHANGELOG.md has no `{heading}`");
+    assert!(
+        read("CHANGELOG.md").lines().any(|line| line.starts_with(&heading)),
+        "CHANGELOG.md has no `{heading}`"
+    );
 }

@@ -34,10 +34,21 @@ const IMPURE: [&str; 9] = [
 ];
 
 /// The protocols' crates take bytes and `now`; only the OVSDB client, behind its feature, has a socket and a clock.
-const SANS_IO: [(&str, &str); 3] =
-    [("openflow/src", "no exception"), ("ovsdb/src", "ovsdb/src/client"), ("ovsdb-schema/src", "no exception")];
-const IO_OF_CRATES: [&str; 8] =
-    ["tokio::", "std::fs", "std::net::Tcp", "std::net::Udp", "std::os", "std::process", "std::thread", "::now()"];
+const SANS_IO: [(&str, &str); 3] = [
+    ("openflow/src", "no exception"),
+    ("ovsdb/src", "ovsdb/src/client"),
+    ("ovsdb-schema/src", "no exception"),
+];
+const IO_OF_CRATES: [&str; 8] = [
+    "tokio::",
+    "std::fs",
+    "std::net::Tcp",
+    "std::net::Udp",
+    "std::os",
+    "std::process",
+    "std::thread",
+    "::now()",
+];
 
 #[test]
 fn arrows_between_modules_point_one_way() {
@@ -56,9 +67,15 @@ fn arrows_between_modules_point_one_way() {
 fn shells_take_types_of_the_plan_and_never_call_it() {
     for shell in ["src/ovsdb", "src/openflow", "src/netlink", "src/docker", "src/records"] {
         for source in source::under(shell) {
-            for import in imports(&source.product_code()).into_iter().filter(|import| import.module == "plan") {
-                let called = import.names.iter().find(|name| !name.starts_with(|c: char| c.is_ascii_uppercase()));
-                assert!(called.is_none(), "{} takes {called:?} of the plan: a shell does not decide", source.path);
+            for import in imports(&source.product_code()).into_iter().filter(|import| import.module == "plan")
+            {
+                let called =
+                    import.names.iter().find(|name| !name.starts_with(|c: char| c.is_ascii_uppercase()));
+                assert!(
+                    called.is_none(),
+                    "{} takes {called:?} of the plan: a shell does not decide",
+                    source.path
+                );
             }
         }
     }
@@ -78,7 +95,9 @@ fn what_decides_does_nothing_else() {
 #[test]
 fn the_protocols_do_no_io() {
     for (directory, exception) in SANS_IO {
-        for source in source::under(directory).into_iter().filter(|source| !source.path.starts_with(exception)) {
+        for source in
+            source::under(directory).into_iter().filter(|source| !source.path.starts_with(exception))
+        {
             let code = source.product_code();
             let found = IO_OF_CRATES.iter().find(|word| code.contains(**word));
             assert!(found.is_none(), "{}: {found:?} outside a shell", source.path);
@@ -97,11 +116,16 @@ struct Import {
 fn imports(code: &str) -> Vec<Import> {
     let mut imports = Vec::new();
     for path in code.split("crate::").skip(1) {
-        assert!(!path.starts_with('{'), "`use crate::{{...}}`: write one `use` a module, so that the gates can read it");
+        assert!(
+            !path.starts_with('{'),
+            "`use crate::{{...}}`: write one `use` a module, so that the gates can read it"
+        );
         let module = name(path);
         let rest = path[module.len()..].strip_prefix("::").unwrap_or("");
         let names = match rest.strip_prefix('{') {
-            Some(group) => group.split('}').next().unwrap_or("").split(',').map(|item| name(item.trim())).collect(),
+            Some(group) => {
+                group.split('}').next().unwrap_or("").split(',').map(|item| name(item.trim())).collect()
+            }
             None => vec![name(rest)],
         };
         let names = names.into_iter().filter(|name| !name.is_empty()).map(str::to_owned).collect();
@@ -123,7 +147,10 @@ fn imports_are_read_in_every_form() {
         module: module.into(),
         names: names.iter().map(|name| (*name).to_owned()).collect(),
     };
-    let expected =
-        [import("plan", &["self", "Bridge", "flows"]), import("model", &["Mac"]), import("place", &["rundir"])];
+    let expected = [
+        import("plan", &["self", "Bridge", "flows"]),
+        import("model", &["Mac"]),
+        import("place", &["rundir"]),
+    ];
     assert_eq!(imports(code), expected);
 }

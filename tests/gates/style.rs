@@ -61,7 +61,8 @@ fn condition(rest: &str) -> String {
     let mut outer = String::new();
     for c in rest.chars() {
         // The braces of a pattern stand between `let` and `=`.
-        let in_pattern = outer.rsplit("let ").next().is_some_and(|tail| outer.contains("let ") && !tail.contains('='));
+        let in_pattern =
+            outer.rsplit("let ").next().is_some_and(|tail| outer.contains("let ") && !tail.contains('='));
         match c {
             '{' if depth == 0 && !in_pattern => break,
             '(' | '[' | '{' => depth += 1,
