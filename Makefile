@@ -28,7 +28,6 @@ deps: ## install what demo and tests need (Debian, Ubuntu); starts no service
 
 test-unit: ## tests that need no root: pure functions, and private Open vSwitch processes
 	$(CARGO) test --workspace --exclude flowport-integration
-	$(CARGO) test -p flowport-ovsdb --features tokio
 
 test-root: can-be-root ## tests with namespaces, containers and packets, in a private lab
 	$(CARGO) build --bin flowport
@@ -38,6 +37,7 @@ test-root: can-be-root ## tests with namespaces, containers and packets, in a pr
 lint: ## format, clippy, documentation: no warning
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
+	$(CARGO) clippy -p flowport-ovsdb --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --all-features --document-private-items
 
 gates: ## what crates and modules may know, sizes of files, paths that documents name
