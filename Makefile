@@ -5,6 +5,8 @@
 
 CARGO ?= cargo
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+# The same selection wherever it can be: another one has other features, and cargo builds everything again.
+UNIT := --workspace --exclude flowport-integration
 HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 RUNNER := CARGO_TARGET_$(shell echo $(HOST) | tr a-z- A-Z_)_RUNNER
 # With sudo only what the tests read of the environment is kept.
@@ -27,7 +29,7 @@ deps: ## install what demo and tests need (Debian, Ubuntu); starts no service
 	@.ci/deps
 
 test-unit: ## tests that need no root: pure functions, and private Open vSwitch processes
-	$(CARGO) test --workspace --exclude flowport-integration
+	$(CARGO) test $(UNIT)
 
 test-root: can-be-root ## tests with namespaces, containers and packets, in a private lab
 	$(CARGO) build --bin flowport
@@ -41,7 +43,7 @@ lint: ## format, clippy, documentation: no warning
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --all-features --document-private-items
 
 gates: ## what crates and modules may know, sizes of files, paths that documents name
-	$(CARGO) test -p flowport --test gates
+	$(CARGO) test $(UNIT) --test gates
 
 generate: ## write the tables of the OVSDB schemas anew
 	UPDATE=1 $(CARGO) test -p flowport-ovsdb-schema
