@@ -28,7 +28,7 @@ seconds_since() {
     awk "BEGIN { printf \"%.2f\", ($(uptime_cs) - $1) / 100 }"
 }
 
-# until COMMAND...: as soon as it succeeds; fails when it has not within 10 s.
+# until_ COMMAND...: as soon as it succeeds; fails when it has not within 10 s.
 until_() {
     end=$(($(uptime_cs) + 1000))
     while ! "$@" >/tmp/until 2>&1; do
@@ -66,7 +66,7 @@ containers() {
     for name in "$@"; do ip netns add "$name" && in_ "$name" ip link set lo up; done
 }
 
-# pings FROM TARGET [OPTION]...: one of three echo requests is answered.
+# pings FROM TARGET [OPTION]...: an echo request is answered.
 pings() {
     from_ns=$1
     target=$2
