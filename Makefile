@@ -7,7 +7,7 @@ HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 RUNNER := CARGO_TARGET_$(shell echo $(HOST) | tr a-z- A-Z_)_RUNNER
 export FLOWPORT_EXE := $(CURDIR)/target/debug/flowport
 
-.PHONY: demo test test-unit test-root
+.PHONY: demo test test-unit test-root test-kernel
 
 test: test-unit test-root
 
@@ -18,3 +18,8 @@ test-root:
 	$(CARGO) build --bin flowport
 	$(CARGO) test -p flowport-integration --no-run
 	env $(RUNNER)="$(FLOWPORT_EXE) lab --" $(CARGO) test -p flowport-integration
+
+# On the kernel datapath, in a virtual machine: slow, needs no root, downloads Debian's kernel and QEMU once.
+test-kernel:
+	$(CARGO) build --release --bin flowport
+	integration/kernel/run target/release/flowport

@@ -90,11 +90,9 @@ echos() { in_ "$1" awk '/^Icmp:/ && names++ { print $9 }' /proc/net/snmp; }
 tcp() {
     test -e /tmp/8mb || head -c 8388608 /dev/urandom >/tmp/8mb
     rm -f /tmp/received
-    in_ "$1" nc -l -p 5001 >/tmp/received </dev/null &
+    in_ "$1" nc -l -p 5001 -e sh -c 'cat >/tmp/received' &
     server=$!
-    until_ listens "$1" || return 1
-    in_ "$2" timeout 20 nc "$3" 5001 </tmp/8mb
-    until_ cmp /tmp/8mb /tmp/received
+    until_ listens "$1" && in_ "$2" timeout 20 nc "$3" 5001 </tmp/8mb && until_ cmp /tmp/8mb /tmp/received
     arrived=$?
     kill "$server" 2>/dev/null
     wait "$server" 2>/dev/null

@@ -1,7 +1,7 @@
 # Many ports in one go.
 
 MANY=200
-seq -f 'netns add m%g' $MANY >/tmp/namespaces
+seq $MANY | sed 's/^/netns add m/' >/tmp/namespaces
 ip -batch /tmp/namespaces
 for n in $(seq $MANY); do
     echo "{\"container\":\"netns:m$n\",\"interface\":\"eth1\",\"ipaddress\":[\"10.3.$((n / 100)).$((n % 100 + 1))/16\",\"fd03::$n/64\"]}"
