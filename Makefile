@@ -14,7 +14,7 @@ KEPT := FLOWPORT_EXE,CARGO_MANIFEST_DIR,RUST_BACKTRACE,RUST_LOG
 AS_ROOT := $(if $(SUDO),sudo --preserve-env=$(KEPT))
 export FLOWPORT_EXE := $(CURDIR)/target/debug/flowport
 
-.PHONY: help demo deps test test-unit test-root bench lint gates generate can-be-root
+.PHONY: help demo deps test test-unit test-root bench test-kernel lint gates generate can-be-root
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 14
@@ -42,6 +42,11 @@ bench: can-be-root deps ## the figures, beside ovs-docker in the same run
 	$(CARGO) build --release --bin flowport
 	$(CARGO) bench -p flowport-integration --bench ports --profile dev --no-run
 	env $(RUNNER)="$(AS_ROOT) $(FLOWPORT_EXE) lab --" $(CARGO) bench -p flowport-integration --bench ports --profile dev -- $(BENCH_ARGS)
+
+# On the kernel datapath, in a virtual machine: slow, needs no root, downloads Debian's kernel and QEMU once.
+test-kernel: ## the main job on the kernel datapath, in a virtual machine
+	$(CARGO) build --release --bin flowport
+	integration/kernel/run target/release/flowport
 
 lint: ## format, clippy, documentation: no warning
 	$(CARGO) fmt --all --check
