@@ -58,9 +58,9 @@ pub async fn carry_out(
             _ = terminate.recv() => {}
             _ = hang_up.recv() => {}
         }
-        // A signal came. What has not been asked yet is not asked any more.
+        // A signal came. What has not been asked yet is not asked any more, what has is undone.
         interruption.send_replace(true);
-        handle.interrupt().await;
+        handle.wake().await;
     }
 }
 

@@ -28,7 +28,7 @@ pub struct Frontend {
     shells: Shells,
     docker: Docker,
     reconciler: Handle,
-    /// True when the user wants no more of it; the daemon has no such user.
+    /// True when the user wants no more of it.
     interrupted: Option<watch::Receiver<bool>>,
 }
 
@@ -42,6 +42,11 @@ impl Frontend {
     #[must_use]
     pub fn interruptible(self, interrupted: watch::Receiver<bool>) -> Self {
         Self { interrupted: Some(interrupted), ..self }
+    }
+
+    /// Has it be noticed at once that the user was interrupted.
+    pub async fn wake(&self) {
+        self.reconciler.wake().await;
     }
 
     /// Carries the intent out and waits until it has converged.
@@ -82,8 +87,19 @@ impl Frontend {
                 return self.add_tunnel(bridge, tunnel, deadline).await;
             }
         };
+        self.ask(change, deadline, progress).await
+    }
+
+    /// Asks the reconciler. A caller who leaves is noticed there, and what was made for it is undone; a command that is
+    /// interrupted waits for that.
+    async fn ask(
+        &self,
+        change: Change,
+        deadline: Instant,
+        progress: mpsc::Sender<Progress>,
+    ) -> Result<Outcome, Refused> {
         self.unless_interrupted(std::future::ready(())).await?;
-        self.reconciler.ask(change, deadline, progress).await
+        self.reconciler.ask(change, deadline, progress, self.interrupted.clone()).await
     }
 
     /// What comes of `work`, unless the user interrupts it; it changes nothing that would have to be undone.

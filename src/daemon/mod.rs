@@ -49,10 +49,9 @@ pub async fn run(config: Config, ready: impl FnOnce()) -> Result<(), Refused> {
     let begun = Instant::now();
     let [mut interrupt, mut terminate] = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
     let run_dir = config.socket.parent().map(PathBuf::from).unwrap_or_default();
-    let listener = server::listen(&config.socket)?;
     let database = Database::connect(&config.db, START_TIME).await?;
     let _lock = database.try_lock().await?;
-    let records_server = RecordsServer::start(&config.state, &run_dir, begun + START_TIME).await?;
+    let mut records_server = RecordsServer::start(&config.state, &run_dir, begun + START_TIME).await?;
     let records = Records::connect(&records_server, START_TIME).await?;
     let netlink = Netlink::open();
     let link_news = netlink.subscribe().await?;
@@ -63,6 +62,7 @@ pub async fn run(config: Config, ready: impl FnOnce()) -> Result<(), Refused> {
         Shells { database, netlink, rundir: crate::place::rundir(&config.db), records: Some(records) };
     let (reconciler, handle) = Reconciler::start(shells.clone(), Scope::Everything, known).await?;
     let frontend = Frontend::new(shells, docker.clone(), handle.clone());
+    let listener = server::listen(&config.socket)?;
     tracing::info!("ready on {} after {} ms", config.socket.display(), begun.elapsed().as_millis());
     ready();
     tokio::select! {
@@ -70,6 +70,7 @@ pub async fn run(config: Config, ready: impl FnOnce()) -> Result<(), Refused> {
         () = server::serve(listener, frontend) => {}
         () = containers::watch(docker, handle.clone()) => {}
         () = links::watch(link_news, handle) => {}
+        () = records_server.keep() => {}
         _ = caught(&mut interrupt) => {}
         _ = caught(&mut terminate) => {}
     }

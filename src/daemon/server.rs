@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::frontend::Frontend;
 use crate::reconciler::Refused;
@@ -93,12 +93,21 @@ async fn converse(stream: UnixStream, frontend: Frontend) {
     };
     tracing::info!(intent = %ask.intent.in_short(), "asked");
     let (progress, mut news) = mpsc::channel(PROGRESS_DEPTH);
+    let (interruption, interrupted) = watch::channel(false);
+    let wake = frontend.clone();
+    let frontend = frontend.interruptible(interrupted);
     let carried_out = frontend.carry_out(ask.intent, ask.timeout.min(LONGEST_TIMEOUT), progress);
     tokio::pin!(carried_out);
+    let mut rest = [0];
     let answer = loop {
         tokio::select! {
             outcome = &mut carried_out => break outcome,
             Some(progress) = news.recv() => say(&mut writer, &Answer::Progress(progress)).await,
+            // A caller says nothing more, and so this is the end of it: interrupted, or killed.
+            _ = reader.read(&mut rest), if !*interruption.borrow() => {
+                interruption.send_replace(true);
+                wake.wake().await;
+            }
         }
     };
     let answer = match answer {

@@ -60,10 +60,11 @@ impl Frontend {
                 "bridge {name} was not made by Flowport: if it may go, `ovs-vsctl del-br {name}`"
             )));
         }
-        let attached = rows.ports.values().filter(|row| row.bridge == *name).count();
+        let attached = self.reconciler.attached_to(name.clone()).await;
         if attached > 0 {
             return Err(Refused::other(format!(
-                "bridge {name} has {attached} container ports: detach them first with `flowport del-ports {name} --all`"
+                "bridge {name} has {attached} ports of containers, stopped ones included: \
+                 detach them first with `flowport del-ports {name} --all`"
             )));
         }
         let revision = database.del_bridge(name).await?;
@@ -207,7 +208,7 @@ impl Frontend {
     /// Waits until the bridge, if it is managed, forwards as it should.
     async fn settle(&self, bridge: LinkName, deadline: Instant) -> Result<Outcome, Refused> {
         let (progress, _) = mpsc::channel(1);
-        self.reconciler.ask(Change::Settle(bridge), deadline, progress).await
+        self.reconciler.ask(Change::Settle(bridge), deadline, progress, self.interrupted.clone()).await
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) async fn run(
         match open(&socket, &read).await {
             Ok((mut exchange, installed)) => {
                 wait = FIRST_WAIT;
+                // Changes that were meant for the channel as it was are planned anew for this one.
+                while bundles.try_recv().is_ok() {}
                 reporter.report(DatapathEvent::Read(installed)).await;
                 let why = serve(&mut exchange, &mut bundles, &reporter).await;
                 reporter.report(DatapathEvent::Lost(why.to_string())).await;
@@ -40,8 +42,6 @@ pub(super) async fn run(
             Err(error) if error.is_nobody() => reporter.report(DatapathEvent::Away(error.to_string())).await,
             Err(error) => reporter.report(DatapathEvent::Lost(error.to_string())).await,
         }
-        // Changes that were meant for the channel as it was are planned anew for the next.
-        while bundles.try_recv().is_ok() {}
         tokio::time::sleep(wait).await;
         wait = LONGEST_WAIT.min(wait * 2);
     }

@@ -161,9 +161,10 @@ impl Database {
         let read = transaction.select(Where::<OpenVSwitch>::all());
         let committed = self.commit(transaction).await?;
         let rows = committed.rows::<OpenVSwitch>(read);
-        rows.first()
-            .map(|(_, row)| row.next_cfg)
-            .ok_or_else(|| TransactionFailed("table Open_vSwitch has no row: run `ovs-vsctl init`".into()))
+        rows.first().map(|(_, row)| row.next_cfg).ok_or_else(|| TransactionFailed {
+            line: "table Open_vSwitch has no row: run `ovs-vsctl init`".into(),
+            objects: false,
+        })
     }
 }
 

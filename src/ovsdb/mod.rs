@@ -35,18 +35,22 @@ pub struct Database {
 
 /// A transaction that changed nothing.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct TransactionFailed(String);
+#[error("{line}")]
+pub struct TransactionFailed {
+    line: String,
+    /// Whether the database objects to what it was asked for, whoever asks and whenever.
+    pub objects: bool,
+}
 
 impl From<TransactError> for TransactionFailed {
     fn from(error: TransactError) -> Self {
+        use TransactError::{Constraint, Disconnected, DuplicateUuid, NotConnected, Refused};
         let start = "is ovsdb-server running? see `systemctl status openvswitch-switch`";
-        match &error {
-            TransactError::NotConnected { .. } | TransactError::Disconnected { .. } => {
-                Self(format!("{error}: {start}"))
-            }
-            _ => Self(error.to_string()),
-        }
+        let line = match &error {
+            NotConnected { .. } | Disconnected { .. } => format!("{error}: {start}"),
+            _ => error.to_string(),
+        };
+        Self { line, objects: matches!(error, Constraint { .. } | DuplicateUuid(_) | Refused(_)) }
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::model::{Attachment, ContainerRef, EndpointId, LinkName, Mac, Owner, Sandbox, Vlan};
 use crate::netlink::LinkEvent;
@@ -45,6 +45,7 @@ pub struct Ask {
     deadline: Instant,
     answer: oneshot::Sender<Result<Outcome, Refused>>,
     progress: mpsc::Sender<Progress>,
+    interrupted: Option<watch::Receiver<bool>>,
 }
 
 /// Asks changes of a reconciler, and brings it news.
@@ -68,10 +69,11 @@ impl Handle {
         change: Change,
         deadline: Instant,
         progress: mpsc::Sender<Progress>,
+        interrupted: Option<watch::Receiver<bool>>,
     ) -> Result<Outcome, Refused> {
         let (answer, answered) = oneshot::channel();
         let gone = || Refused::other("Flowport is stopping: try again when it has started");
-        let asked = Event::Asked(Ask { change, deadline, answer, progress });
+        let asked = Event::Asked(Ask { change, deadline, answer, progress, interrupted });
         self.outbox.send(asked).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
@@ -86,9 +88,16 @@ impl Handle {
         let _ = self.outbox.send(Event::Link(event)).await;
     }
 
-    /// Turns every waiting caller back, what was made for them undone.
-    pub async fn interrupt(&self) {
-        let _ = self.outbox.send(Event::Interrupted).await;
+    /// Has it be noticed that a caller was interrupted.
+    pub async fn wake(&self) {
+        let _ = self.outbox.send(Event::Wake).await;
+    }
+
+    /// How many attachments to this bridge are desired.
+    pub async fn attached_to(&self, bridge: LinkName) -> usize {
+        let (answer, answered) = oneshot::channel();
+        let _ = self.outbox.send(Event::AttachedTo(bridge, answer)).await;
+        answered.await.unwrap_or_default()
     }
 
     /// Whose attachments are desired.
@@ -106,7 +115,7 @@ impl Handle {
 
 impl Reconciler {
     pub(super) fn take_ask(&mut self, ask: Ask, now: Instant) {
-        let Ask { change, deadline, answer, progress } = ask;
+        let Ask { change, deadline, answer, progress, interrupted } = ask;
         let mut waiting = Waiting {
             before: BTreeMap::new(),
             bridges: BTreeSet::new(),
@@ -114,6 +123,7 @@ impl Reconciler {
             refused: None,
             answer,
             progress,
+            interrupted,
             told: None,
         };
         let accepted = match change {

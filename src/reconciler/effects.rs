@@ -102,7 +102,17 @@ impl Reconciler {
         if !self.rows.is_free(&(), now) {
             return;
         }
-        let effects = plan::rows(&self.desired, &self.observed);
+        let mut effects = plan::rows(&self.desired, &self.observed);
+        effects
+            .retain(|effect| effect.endpoint().is_none_or(|endpoint| self.bad_rows.is_free(&endpoint, now)));
+        // Which of several the database objected to shows when they come one by one.
+        let suspect =
+            |effect: &RowEffect| effect.endpoint().filter(|endpoint| self.suspects.contains(endpoint));
+        if let Some(endpoint) = effects.iter().find_map(suspect) {
+            effects.retain(|effect| effect.endpoint() == Some(endpoint));
+        } else {
+            self.suspects.clear();
+        }
         if effects.is_empty() {
             return;
         }

@@ -82,8 +82,8 @@ pub(crate) enum Event {
     Started(Sandbox),
     ProcessEnded(Owner, u32),
     Removed(Owner),
-    Interrupted,
     Owners(oneshot::Sender<BTreeSet<Owner>>),
+    AttachedTo(LinkName, oneshot::Sender<usize>),
     /// Nothing happened, but a round is due.
     Wake,
 }
@@ -96,6 +96,10 @@ pub struct Reconciler {
     shells: Shells,
     links: Links,
     rows: Lane<()>,
+    /// Endpoints whose rows the database objected to.
+    bad_rows: Lane<EndpointId>,
+    /// Endpoints of a transaction that the database objected to, until it is known to which of them.
+    suspects: BTreeSet<EndpointId>,
     records: Lane<()>,
     datapaths: BTreeMap<LinkName, Channel>,
     waiting: Vec<Waiting>,
@@ -142,6 +146,8 @@ impl Reconciler {
             shells,
             links: Lane::default(),
             rows: Lane::default(),
+            bad_rows: Lane::default(),
+            suspects: BTreeSet::new(),
             records: Lane::default(),
             datapaths: BTreeMap::new(),
             waiting: Vec::new(),
@@ -271,15 +277,12 @@ impl Reconciler {
                     }
                 }
             }
-            Event::Committed(_, Ok(())) => {
+            Event::Committed(endpoints, Ok(())) => {
                 self.rows.succeed(&());
+                self.suspects.retain(|suspect| !endpoints.contains(suspect));
                 self.observe_rows();
             }
-            Event::Committed(endpoints, Err(failed)) => {
-                tracing::warn!("{failed}");
-                self.rows.fail((), now);
-                self.refuse(&endpoints, &Refused::other(failed.to_string()));
-            }
+            Event::Committed(endpoints, Err(failed)) => self.take_failed_rows(endpoints, &failed, now),
             Event::Wake => {}
             Event::Datapath(bridge, event) => self.take_datapath(bridge, event, now),
             Event::LinksRead(read) => self.take_links(read),
@@ -305,7 +308,11 @@ impl Reconciler {
                 // Whoever asked and left needs no answer.
                 let _ = answer.send(owners);
             }
-            Event::Interrupted => self.refuse_everyone(&Refused::interrupted()),
+            Event::AttachedTo(bridge, answer) => {
+                let attached =
+                    self.desired.attachments.values().filter(|attachment| attachment.bridge == bridge);
+                let _ = answer.send(attached.count());
+            }
             Event::Removed(owner) => {
                 self.end(&owner);
                 self.desired.attachments.retain(|_, attachment| attachment.owner != owner);
@@ -313,6 +320,29 @@ impl Reconciler {
             }
         }
         true
+    }
+
+    /// What the database objects to rests, and holds nothing else up.
+    fn take_failed_rows(
+        &mut self,
+        endpoints: BTreeSet<EndpointId>,
+        failed: &TransactionFailed,
+        now: Instant,
+    ) {
+        tracing::warn!("{failed}");
+        if failed.objects && endpoints.len() > 1 {
+            self.rows.succeed(&());
+            self.suspects = endpoints;
+            return;
+        }
+        if failed.objects && endpoints.len() == 1 {
+            self.rows.succeed(&());
+            self.suspects.retain(|suspect| !endpoints.contains(suspect));
+            endpoints.iter().for_each(|endpoint| self.bad_rows.fail(*endpoint, now));
+        } else {
+            self.rows.fail((), now);
+        }
+        self.refuse(&endpoints, &Refused::other(format!("the database refused the port: {failed}")));
     }
 
     fn fail_link(&mut self, endpoint: EndpointId, refused: &Refused, now: Instant) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::model::{Attachment, EndpointId, LinkName};
 use crate::plan::{Datapath as Seen, Status, status};
@@ -25,6 +25,8 @@ pub(super) struct Waiting {
     pub(super) deadline: Instant,
     /// Why it is refused; it is answered when everything is as it was before.
     pub(super) refused: Option<Refused>,
+    /// True when the caller wants no more of it.
+    pub(super) interrupted: Option<watch::Receiver<bool>>,
     /// Where the answer goes.
     pub(super) answer: oneshot::Sender<Result<Outcome, Refused>>,
     /// Where it hears how far it is; a full queue drops news, because newer news follow.
@@ -58,6 +60,13 @@ impl Waiting {
     }
 }
 
+impl Waiting {
+    /// Whether the caller was interrupted, or is not there any more.
+    fn has_left(&self) -> bool {
+        self.answer.is_closed() || self.interrupted.as_ref().is_some_and(|interrupted| *interrupted.borrow())
+    }
+}
+
 enum Verdict {
     Converged,
     Missing(String),
@@ -69,6 +78,9 @@ impl Reconciler {
     pub(super) fn answer(&mut self, now: Instant) {
         let mut nth = 0;
         while nth < self.waiting.len() {
+            if self.waiting[nth].has_left() && self.waiting[nth].refused.is_none() {
+                self.turn_back(nth, Refused::interrupted(), now);
+            }
             let (verdict, done) = self.verdict(&self.waiting[nth]);
             let waiting = &mut self.waiting[nth];
             waiting.tell(done);
@@ -162,16 +174,6 @@ impl Reconciler {
             let waiting = &self.waiting[nth];
             if waiting.refused.is_none() && waiting.before.keys().any(|endpoint| endpoints.contains(endpoint))
             {
-                self.turn_back(nth, why.clone(), now);
-            }
-        }
-    }
-
-    /// Refuses every caller.
-    pub(super) fn refuse_everyone(&mut self, why: &Refused) {
-        let now = Instant::now();
-        for nth in 0..self.waiting.len() {
-            if self.waiting[nth].refused.is_none() {
                 self.turn_back(nth, why.clone(), now);
             }
         }
