@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use flowport_openflow::session::Event as SessionEvent;
-use flowport_openflow::{Body, FlowMod, GroupMod, MultipartReplyBody, MultipartRequestBody};
+use flowport_openflow::{Body, FlowMod, GroupMod, Match, MultipartReplyBody, MultipartRequestBody, TableId};
 use tokio::sync::mpsc;
 
 use crate::model::LinkName;
@@ -111,6 +111,7 @@ fn messages(changes: &FlowChanges) -> Vec<Body> {
     let FlowChanges {
         added_groups,
         modified_groups,
+        deleted_endpoints,
         deleted_flows,
         added_flows,
         modified_flows,
@@ -121,6 +122,10 @@ fn messages(changes: &FlowChanges) -> Vec<Body> {
         added_groups.iter().map(|group| GroupMod::add(group.id, Group::TYPE, buckets(group)).into());
     let modified_groups =
         modified_groups.iter().map(|group| GroupMod::modify(group.id, Group::TYPE, buckets(group)).into());
+    // ovs-vswitchd takes in 50 messages a round of all its work: one an endpoint, not one an entry.
+    let deleted_endpoints = deleted_endpoints.iter().map(|endpoint| {
+        FlowMod::delete(TableId::ALL, Match::default()).cookie_masked(endpoint.cookie(), u64::MAX).into()
+    });
     let deleted_flows = deleted_flows.iter().map(|(key, cookie)| {
         FlowMod::delete_strict(key.table_id, key.priority, key.matches.clone())
             .cookie_masked(*cookie, u64::MAX)
@@ -131,6 +136,7 @@ fn messages(changes: &FlowChanges) -> Vec<Body> {
     let deleted_groups = deleted_groups.iter().map(|group| GroupMod::delete(*group).into());
     added_groups
         .chain(modified_groups)
+        .chain(deleted_endpoints)
         .chain(deleted_flows)
         .chain(added_flows)
         .chain(modified_flows)
@@ -138,10 +144,7 @@ fn messages(changes: &FlowChanges) -> Vec<Body> {
         .collect()
 }
 
-fn written(
-    command: fn(flowport_openflow::TableId, u16, flowport_openflow::Match) -> FlowMod,
-    flow: &Flow,
-) -> Body {
+fn written(command: fn(TableId, u16, Match) -> FlowMod, flow: &Flow) -> Body {
     let key = &flow.key;
     let mut flow_mod = command(key.table_id, key.priority, key.matches.clone()).cookie(flow.cookie);
     flow_mod.instructions = flow.instructions.clone();

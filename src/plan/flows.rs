@@ -20,7 +20,9 @@ pub struct FlowChanges {
     pub added_groups: Vec<Group>,
     /// Groups to write anew.
     pub modified_groups: Vec<Group>,
-    /// Flow entries to delete, each with its cookie.
+    /// Endpoints of which no flow entry is to stay.
+    pub deleted_endpoints: BTreeSet<EndpointId>,
+    /// Other flow entries to delete, each with its cookie.
     pub deleted_flows: Vec<(FlowKey, Cookie)>,
     /// Flow entries to add, or to replace cookie and all.
     pub added_flows: Vec<Flow>,
@@ -40,7 +42,8 @@ impl FlowChanges {
     pub fn endpoints(&self) -> BTreeSet<EndpointId> {
         let deleted = self.deleted_flows.iter().map(|(_, cookie)| *cookie);
         let flows = self.added_flows.iter().chain(&self.modified_flows).map(|flow| flow.cookie);
-        deleted.chain(flows).filter_map(|cookie| EndpointId::from_cookie(cookie.0)).collect()
+        let some = deleted.chain(flows).filter_map(|cookie| EndpointId::from_cookie(cookie.0));
+        some.chain(self.deleted_endpoints.iter().copied()).collect()
     }
 }
 
@@ -140,11 +143,13 @@ fn difference(
     changes.deleted_groups = installed.groups().keys().copied().filter(|id| !kept.contains(id)).collect();
 
     let mut wanted_keys = HashSet::with_capacity(wanted.len());
+    let mut kept_endpoints = HashSet::new();
     for flow in wanted {
         // A datapath holds one entry of a key: of two that are wanted the first is, or each round would undo the last.
         if !wanted_keys.insert(flow.key.clone()) {
             continue;
         }
+        kept_endpoints.extend(EndpointId::from_cookie(flow.cookie.0));
         match installed.flows().get(&flow.key) {
             Some((cookie, instructions)) if *cookie == flow.cookie && *instructions == flow.instructions => {}
             Some((cookie, _)) if *cookie == flow.cookie => changes.modified_flows.push(flow),
@@ -155,12 +160,15 @@ fn difference(
         let ours = cookie.0 & OWN_COOKIES_MASK == OWN_COOKIES;
         ours && EndpointId::from_cookie(cookie.0).is_none_or(|endpoint| desired.scope.holds(endpoint))
     };
-    changes.deleted_flows = installed
-        .flows()
-        .iter()
-        .filter(|(key, (cookie, _))| may_delete(*cookie) && !wanted_keys.contains(*key))
-        .map(|(key, (cookie, _))| (key.clone(), *cookie))
-        .collect();
+    for (key, (cookie, _)) in installed.flows() {
+        if !may_delete(*cookie) || wanted_keys.contains(key) {
+            continue;
+        }
+        match EndpointId::from_cookie(cookie.0).filter(|endpoint| !kept_endpoints.contains(endpoint)) {
+            Some(endpoint) => drop(changes.deleted_endpoints.insert(endpoint)),
+            None => changes.deleted_flows.push((key.clone(), *cookie)),
+        }
+    }
     changes
 }
 

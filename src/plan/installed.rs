@@ -1,6 +1,6 @@
 //! What a datapath holds of ours.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use flowport_openflow::{Bucket, Cookie, FlowKey, GroupId, Instruction};
 
@@ -58,6 +58,12 @@ impl Installed {
 
     /// What it holds when the changes have been applied.
     pub fn apply(&mut self, changes: &FlowChanges) {
+        if !changes.deleted_endpoints.is_empty() {
+            let gone: HashSet<u64> =
+                changes.deleted_endpoints.iter().map(|endpoint| endpoint.cookie()).collect();
+            self.flows.retain(|_, (cookie, _)| !gone.contains(&cookie.0));
+            self.cookies.retain(|cookie, _| !gone.contains(cookie));
+        }
         for group in changes.added_groups.iter().chain(&changes.modified_groups) {
             self.groups.insert(group.id, group.buckets.clone());
         }
