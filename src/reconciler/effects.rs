@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::model::{Attachment, EndpointId, Sandbox};
 use crate::netlink::{Netlink, Netns, Route, VethError, VethSpec};
@@ -16,6 +16,11 @@ const LINKS_A_TASK: usize = 16;
 /// How many links are being made at most: the kernel makes one at a time (under the RTNL), so that two tasks suffice to
 /// keep it busy while a third reports.
 const LINKS_AT_ONCE: usize = 3 * LINKS_A_TASK;
+
+/// How long the rows of new ports wait for more links at most. ovs-vswitchd takes up many ports in one go far faster
+/// than one by one, and meanwhile holds the very lock of the kernel (RTNL) that making links needs. A link that is stuck
+/// must not hold up the ports of others for long.
+const ROWS_WAIT: Duration = Duration::from_secs(3);
 
 impl Reconciler {
     pub(super) fn round(&mut self, now: Instant) {
@@ -103,6 +108,9 @@ impl Reconciler {
             return;
         }
         let mut effects = plan::rows(&self.desired, &self.observed);
+        if self.are_links_coming(now) {
+            effects.retain(|effect| !matches!(effect, RowEffect::AddPort { .. }));
+        }
         effects
             .retain(|effect| effect.endpoint().is_none_or(|endpoint| self.bad_rows.is_free(&endpoint, now)));
         // Which of several the database objected to shows when they come one by one.
@@ -123,6 +131,15 @@ impl Reconciler {
             let result = database.carry_out(&effects).await;
             let _ = outbox.send(Event::Committed(endpoints, result)).await;
         });
+    }
+
+    /// Whether the rows of new ports are to wait for the links that are being made, so that they go together.
+    fn are_links_coming(&mut self, now: Instant) -> bool {
+        if self.links.busy() == 0 {
+            self.rows_wait_until = None;
+            return false;
+        }
+        *self.rows_wait_until.get_or_insert(now + ROWS_WAIT) > now
     }
 
     fn begin_records(&mut self, now: Instant) {

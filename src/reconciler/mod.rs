@@ -100,6 +100,8 @@ pub struct Reconciler {
     bad_rows: Lane<EndpointId>,
     /// Endpoints of a transaction that the database objected to, until it is known to which of them.
     suspects: BTreeSet<EndpointId>,
+    /// When the rows of new ports go even though links are being made.
+    rows_wait_until: Option<Instant>,
     records: Lane<()>,
     datapaths: BTreeMap<LinkName, Channel>,
     waiting: Vec<Waiting>,
@@ -148,6 +150,7 @@ impl Reconciler {
             rows: Lane::default(),
             bad_rows: Lane::default(),
             suspects: BTreeSet::new(),
+            rows_wait_until: None,
             records: Lane::default(),
             datapaths: BTreeMap::new(),
             waiting: Vec::new(),
@@ -440,7 +443,13 @@ impl Reconciler {
     fn deadline(&self, now: Instant) -> Option<Instant> {
         let channels = self.datapaths.values().filter_map(|channel| channel.lane.deadline(now));
         let waiting = self.waiting.iter().map(|waiting| waiting.deadline);
-        let lanes = [self.links.deadline(now), self.rows.deadline(now), self.records.deadline(now)];
+        let lanes = [
+            self.links.deadline(now),
+            self.rows.deadline(now),
+            self.bad_rows.deadline(now),
+            self.records.deadline(now),
+            self.rows_wait_until.filter(|until| *until > now),
+        ];
         lanes.into_iter().flatten().chain(channels).chain(waiting).min()
     }
 }
