@@ -44,8 +44,13 @@ fn scene() -> (Vec<Flow>, Vec<Group>) {
     ];
     flows.extend(bridge_flows(&[host], &uplinks, &[vlan(0), vlan(10), vlan(20)]).unwrap());
     let mut groups = Vec::new();
-    for (id, hosts, members) in [(0, vec![PortNo::LOCAL], vec![PortNo(1), PortNo(2), PortNo::LOCAL]), (10, vec![], vec![PortNo(3), PortNo(4), PortNo(7)]), (20, vec![], vec![PortNo(8)])] {
-        let (of_network, its_groups) = network_flows(&Network { vlan: vlan(id), hosts, members }, &uplinks).unwrap();
+    for (id, hosts, members) in [
+        (0, vec![PortNo::LOCAL], vec![PortNo(1), PortNo(2), PortNo::LOCAL]),
+        (10, vec![], vec![PortNo(3), PortNo(4), PortNo(7)]),
+        (20, vec![], vec![PortNo(8)]),
+    ] {
+        let (of_network, its_groups) =
+            network_flows(&Network { vlan: vlan(id), hosts, members }, &uplinks).unwrap();
         flows.extend(of_network);
         groups.extend(its_groups);
     }
@@ -65,7 +70,9 @@ fn ip(port: &str, from: &str, to: &str, source: &str) -> String {
 
 /// An ARP request: who has `asked`?
 fn who_has(port: &str, mac: &str, sha: &str, spa: &str, asked: &str) -> String {
-    format!("in_port={port},dl_src={mac},dl_dst={BROADCAST},arp,arp_op=1,arp_sha={sha},arp_spa={spa},arp_tpa={asked}")
+    format!(
+        "in_port={port},dl_src={mac},dl_dst={BROADCAST},arp,arp_op=1,arp_sha={sha},arp_spa={spa},arp_tpa={asked}"
+    )
 }
 
 #[test]
@@ -102,7 +109,8 @@ fn arp_under_another_name_is_dropped() {
 #[test]
 fn what_is_not_known_is_dropped_at_the_door() {
     let switch = switch();
-    let tagged = |port: &str, id: u16| format!("in_port={port},dl_vlan={id},dl_src={A},dl_dst={B},ip,nw_src=10.0.0.1");
+    let tagged =
+        |port: &str, id: u16| format!("in_port={port},dl_vlan={id},dl_src={A},dl_dst={B},ip,nw_src=10.0.0.1");
     switch.trace(&tagged("p1", 10)).dropped_in(0);
     switch.trace(&tagged("LOCAL", 10)).dropped_in(0);
     switch.trace(&tagged("p5", 99)).dropped_in(0);
@@ -220,7 +228,9 @@ fn nothing_goes_from_a_tunnel_into_another_or_from_a_link_into_a_tunnel() {
 fn what_only_routers_want_goes_to_this_host_and_other_hosts() {
     let switch = switch();
     for group in ["33:33:00:00:00:02", "33:33:00:00:00:16"] {
-        switch.trace(&format!("in_port=p1,dl_src={A},dl_dst={group},ipv6,ipv6_src=fd00::1")).goes_to(&["br0", "p5", "vx"]);
+        switch
+            .trace(&format!("in_port=p1,dl_src={A},dl_dst={group},ipv6,ipv6_src=fd00::1"))
+            .goes_to(&["br0", "p5", "vx"]);
         let d = format!("in_port=p4,dl_src={D},dl_dst={group},ipv6,ipv6_src=fe80::1");
         switch.trace(&d).goes_to(&["p5@10", "p6", "vx"]);
     }
@@ -266,7 +276,9 @@ fn every_message_reads_in_ovs_ofctl_as_it_was_meant() {
 fn each_endpoint_has_its_cookie_and_the_rest_is_shared() {
     let (flows, _) = scene();
     let counts = cookies(&flows);
-    let of = |name: &str, addresses: &[&str], id| counts[&Cookie(attachment(name, addresses, id).endpoint().cookie())];
+    let of = |name: &str, addresses: &[&str], id| {
+        counts[&Cookie(attachment(name, addresses, id).endpoint().cookie())]
+    };
     // Classify, ARP of no address, IPv6, forward; and guard, guard of ARP, answer for each IPv4 address.
     assert_eq!(of("a", &["10.0.0.1/24"], 0), 4 + 2 * 3);
     assert_eq!(of("b", &["10.0.0.2/24"], 0), 4 + 3);

@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use flowport::model::{Attachment, LinkName, Sandbox, TunnelKind, Vlan};
-use flowport::plan::{self, Bridge, BridgePort, Datapath, Desired, FlowChanges, Observed, PortKind, PortRow, Scope, TunnelPort};
+use flowport::plan::{
+    self, Bridge, BridgePort, Datapath, Desired, FlowChanges, Observed, PortKind, PortRow, Scope, TunnelPort,
+};
 use flowport_openflow::{Action, Bucket, FlowMod, GroupId, GroupMod, GroupType, Match, PortNo};
 use flowport_ovsdb::Uuid;
 
@@ -183,7 +185,8 @@ fn an_endpoint_on_another_port_number_is_written_anew() {
 fn one_mac_at_two_ports_goes_to_this_host_first_and_does_not_flap() {
     let mut switch = switch();
     let host: Attachment = Attachment { mac: mac("02:00:00:00:00:fe"), ..attachment("h", &[], 0) };
-    let twins = ["x", "y"].map(|name| Attachment { mac: mac("02:00:00:00:00:77"), ..attachment(name, &[], 0) });
+    let twins =
+        ["x", "y"].map(|name| Attachment { mac: mac("02:00:00:00:00:77"), ..attachment(name, &[], 0) });
     let (desired, mut observed) = world([host].into_iter().chain(twins).zip([1, 2, 3]).collect());
     converge(&mut switch, &desired, &mut observed);
     switch.trace("in_port=p2,dl_src=02:00:00:00:00:77,dl_dst=02:00:00:00:00:fe,ip").goes_to(&["br0"]);
@@ -216,13 +219,19 @@ fn what_is_foreign_stays() {
     let theirs = foreign.iter().enumerate().map(|(nth, matches)| {
         // One cookie differs from ours in a single bit.
         let cookie = [0, 1, 0xf10e << 48 | 5][nth];
-        FlowMod::add(u8::try_from(nth).unwrap(), 7, matches.clone()).cookie(cookie).apply([Action::group(GroupId(7))]).into()
+        FlowMod::add(u8::try_from(nth).unwrap(), 7, matches.clone())
+            .cookie(cookie)
+            .apply([Action::group(GroupId(7))])
+            .into()
     });
     switch.send([group.into()].into_iter().chain(theirs).collect());
     let seen = |switch: &Switch| {
         let flows = switch.ovs.ofctl(&["dump-flows", "br0", "--no-stats"]);
-        let flows: BTreeSet<String> =
-            flows.lines().filter(|line| line.contains("group:7")).map(|line| line.trim().to_owned()).collect();
+        let flows: BTreeSet<String> = flows
+            .lines()
+            .filter(|line| line.contains("group:7"))
+            .map(|line| line.trim().to_owned())
+            .collect();
         let groups = switch.ovs.ofctl(&["dump-groups", "br0"]);
         (flows, groups.lines().any(|line| line.contains("group_id=7,")))
     };

@@ -16,7 +16,8 @@ mod server;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::net::UnixListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::docker::Docker;
 use crate::frontend::Frontend;
@@ -48,8 +49,22 @@ pub struct Config {
 pub async fn run(config: Config, ready: impl FnOnce()) -> Result<(), Refused> {
     let begun = Instant::now();
     let [mut interrupt, mut terminate] = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
-    let run_dir = config.socket.parent().map(PathBuf::from).unwrap_or_default();
+    // Who comes before it is ready is answered when it is.
     let listener = server::listen(&config.socket)?;
+    let ended = serve(&config, listener, begun, ready, &mut interrupt, &mut terminate).await;
+    server::leave(&config.socket);
+    ended
+}
+
+async fn serve(
+    config: &Config,
+    listener: UnixListener,
+    begun: Instant,
+    ready: impl FnOnce(),
+    interrupt: &mut std::io::Result<Signal>,
+    terminate: &mut std::io::Result<Signal>,
+) -> Result<(), Refused> {
+    let run_dir = config.socket.parent().map(PathBuf::from).unwrap_or_default();
     let database = Database::connect(&config.db, START_TIME).await?;
     let _lock = database.try_lock().await?;
     let records_server = RecordsServer::start(&config.state, &run_dir, begun + START_TIME).await?;
@@ -70,15 +85,14 @@ pub async fn run(config: Config, ready: impl FnOnce()) -> Result<(), Refused> {
         () = server::serve(listener, frontend) => {}
         () = containers::watch(docker, handle.clone()) => {}
         () = links::watch(link_news, handle) => {}
-        _ = caught(&mut interrupt) => {}
-        _ = caught(&mut terminate) => {}
+        _ = caught(interrupt) => {}
+        _ = caught(terminate) => {}
     }
     tracing::info!("stopping; ports and flows stay as they are");
-    server::leave(&config.socket);
     Ok(())
 }
 
-async fn caught(signal: &mut std::io::Result<tokio::signal::unix::Signal>) -> Option<()> {
+async fn caught(signal: &mut std::io::Result<Signal>) -> Option<()> {
     match signal {
         Ok(signal) => signal.recv().await,
         Err(_) => std::future::pending().await,

@@ -183,7 +183,9 @@ mod tests {
 
     #[test]
     fn what_is_shown_names_the_same() {
-        for text in ["c1", "netns:a", "netns:/proc/7/ns/net", "netns:/run/netns/a/b", "netns:/run/netns", "pid:7"] {
+        for text in
+            ["c1", "netns:a", "netns:/proc/7/ns/net", "netns:/run/netns/a/b", "netns:/run/netns", "pid:7"]
+        {
             let container: ContainerRef = text.parse().unwrap();
             assert_eq!(container.to_string(), text);
         }

@@ -42,7 +42,9 @@ impl From<TransactError> for TransactionFailed {
     fn from(error: TransactError) -> Self {
         let start = "is ovsdb-server running? see `systemctl status openvswitch-switch`";
         match &error {
-            TransactError::NotConnected { .. } | TransactError::Disconnected { .. } => Self(format!("{error}: {start}")),
+            TransactError::NotConnected { .. } | TransactError::Disconnected { .. } => {
+                Self(format!("{error}: {start}"))
+            }
             _ => Self(error.to_string()),
         }
     }

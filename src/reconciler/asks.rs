@@ -197,7 +197,9 @@ impl Reconciler {
     fn check_host_ports(&self, attachment: &Attachment) -> Result<(), Refused> {
         let Attachment { bridge, vlan, mac, .. } = attachment;
         let ports = self.observed.bridges.get(bridge).into_iter().flat_map(|row| &row.ports);
-        let same = |port: &&BridgePort| port.kind == PortKind::Host(Some(*mac)) && port.tag.unwrap_or_default() == *vlan;
+        let same = |port: &&BridgePort| {
+            port.kind == PortKind::Host(Some(*mac)) && port.tag.unwrap_or_default() == *vlan
+        };
         match ports.into_iter().find(same) {
             None => Ok(()),
             Some(port) => Err(Refused::other(format!(

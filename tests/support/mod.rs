@@ -28,7 +28,9 @@ impl Switch {
     /// With p1 and p2, these ports, and a VXLAN tunnel whose key is the network.
     pub(crate) fn start(ports: &[u32]) -> Self {
         let ovs = common::Ovs::start();
-        let ports = ports.iter().map(|port| format!("-- add-port br0 p{port} -- set interface p{port} type=dummy ofport_request={port}"));
+        let ports = ports.iter().map(|port| {
+            format!("-- add-port br0 p{port} -- set interface p{port} type=dummy ofport_request={port}")
+        });
         let tunnel = format!(
             "-- add-port br0 vx -- set interface vx type=vxlan options:remote_ip=192.0.2.2 options:key=flow \
              ofport_request={}",
@@ -45,7 +47,11 @@ impl Switch {
         // A part of a group before the one that names it.
         let mut groups: Vec<Group> = groups.to_vec();
         groups.sort_by_key(|group| std::cmp::Reverse(group.id));
-        self.apply(&FlowChanges { added_groups: groups, added_flows: flows.to_vec(), ..FlowChanges::default() });
+        self.apply(&FlowChanges {
+            added_groups: groups,
+            added_flows: flows.to_vec(),
+            ..FlowChanges::default()
+        });
     }
 
     /// Makes the changes, in the order in which they are declared.
@@ -64,7 +70,8 @@ impl Switch {
     pub(crate) fn installed(&mut self) -> Installed {
         use flowport::model::{OWN_COOKIES, OWN_COOKIES_MASK};
         let flows = self.datapath.dump_flows(FlowStatsRequest::cookie(OWN_COOKIES, OWN_COOKIES_MASK));
-        let MultipartReplyBody::GroupDesc(groups) = self.datapath.multipart(MultipartRequestBody::GroupDesc) else {
+        let MultipartReplyBody::GroupDesc(groups) = self.datapath.multipart(MultipartRequestBody::GroupDesc)
+        else {
             panic!("no groups");
         };
         let groups = groups.into_iter().filter(|group| owns_group(group.group_id));
@@ -78,7 +85,10 @@ impl Switch {
     pub(crate) fn trace(&self, packet: &str) -> Trace {
         let text = self.ovs.appctl(&["ofproto/trace", "--names", "br0", packet]);
         let line = |start: &str| {
-            text.lines().find_map(|line| line.strip_prefix(start)).map(|rest| rest.trim().to_owned()).unwrap_or_default()
+            text.lines()
+                .find_map(|line| line.strip_prefix(start))
+                .map(|rest| rest.trim().to_owned())
+                .unwrap_or_default()
         };
         let actions = line("Datapath actions:");
         assert!(!actions.is_empty(), "no verdict: {text}");
@@ -108,7 +118,8 @@ impl Trace {
     #[track_caller]
     pub(crate) fn dropped_in(&self, table: u8) {
         self.goes_to(&[]);
-        let tables = self.text.lines().filter_map(|line| line.get(..3)?.strip_suffix('.')?.trim().parse::<u8>().ok());
+        let tables =
+            self.text.lines().filter_map(|line| line.get(..3)?.strip_suffix('.')?.trim().parse::<u8>().ok());
         assert_eq!(tables.last(), Some(table), "{}", self.text);
     }
 }
@@ -163,7 +174,8 @@ pub(crate) fn messages(changes: &FlowChanges) -> Vec<Body> {
     }
     for flow in &changes.modified_flows {
         let key = &flow.key;
-        let mut modify = FlowMod::modify_strict(key.table_id, key.priority, key.matches.clone()).cookie(flow.cookie);
+        let mut modify =
+            FlowMod::modify_strict(key.table_id, key.priority, key.matches.clone()).cookie(flow.cookie);
         modify.instructions = flow.instructions.clone();
         messages.push(modify.into());
     }

@@ -90,7 +90,11 @@ impl Scene {
     }
 
     /// Words that hold blanks.
-    pub(crate) fn configured<'a>(&self, mut command: Command, words: impl IntoIterator<Item = &'a str>) -> Command {
+    pub(crate) fn configured<'a>(
+        &self,
+        mut command: Command,
+        words: impl IntoIterator<Item = &'a str>,
+    ) -> Command {
         command
             .args(words)
             .env("FLOWPORT_DB", self.host.db())
@@ -116,7 +120,11 @@ impl Scene {
 
     /// Runs `flowport WORDS` to its end.
     pub(crate) async fn run(&self, words: &str) -> Said {
-        self.host.output(&mut self.command(words)).await.unwrap_or_else(|error| panic!("{}", chain(&error))).into()
+        self.host
+            .output(&mut self.command(words))
+            .await
+            .unwrap_or_else(|error| panic!("{}", chain(&error)))
+            .into()
     }
 
     /// The same, which must succeed.
@@ -165,7 +173,12 @@ impl Scene {
             ("port", "name,tag,external_ids"),
             ("interface", "name,type,external_ids"),
         ] {
-            let listed = self.tool("ovs-vsctl", &format!("--no-wait -f csv --no-headings --columns={columns} list {table}")).await;
+            let listed = self
+                .tool(
+                    "ovs-vsctl",
+                    &format!("--no-wait -f csv --no-headings --columns={columns} list {table}"),
+                )
+                .await;
             rows.extend(listed.lines().map(|line| format!("{table} {line}")));
         }
         rows
@@ -174,32 +187,55 @@ impl Scene {
     /// Links of the host.
     pub(crate) async fn links(&self) -> BTreeSet<String> {
         let listed = self.tool("ip", "-o link").await;
-        listed.lines().filter_map(|line| Some(format!("link {}", line.split(": ").nth(1)?.split('@').next()?))).collect()
+        listed
+            .lines()
+            .filter_map(|line| Some(format!("link {}", line.split(": ").nth(1)?.split('@').next()?)))
+            .collect()
     }
 
     /// Names of the links that are host ends of ours.
     pub(crate) async fn host_ends(&self) -> BTreeSet<String> {
-        self.links().await.into_iter().filter_map(|link| Some(link.strip_prefix("link ")?.to_owned())).filter(|name| name.starts_with("fp")).collect()
+        self.links()
+            .await
+            .into_iter()
+            .filter_map(|link| Some(link.strip_prefix("link ")?.to_owned()))
+            .filter(|name| name.starts_with("fp"))
+            .collect()
     }
 
     /// Names of the ports in the database that are ours.
     pub(crate) async fn ports(&self) -> BTreeSet<String> {
-        let listed = self.tool("ovs-vsctl", "--no-wait -f csv --no-headings --columns=name list interface").await;
-        listed.lines().map(|name| name.trim_matches('"').to_owned()).filter(|name| name.starts_with("fp")).collect()
+        let listed =
+            self.tool("ovs-vsctl", "--no-wait -f csv --no-headings --columns=name list interface").await;
+        listed
+            .lines()
+            .map(|name| name.trim_matches('"').to_owned())
+            .filter(|name| name.starts_with("fp"))
+            .collect()
     }
 
     /// Flow entries and groups of a bridge.
     pub(crate) async fn flows(&self, bridge: &str) -> BTreeSet<String> {
         let flows = self.tool("ovs-ofctl", &format!("-O OpenFlow13 dump-flows {bridge} --no-stats")).await;
         let groups = self.tool("ovs-ofctl", &format!("-O OpenFlow13 dump-groups {bridge}")).await;
-        flows.lines().chain(groups.lines()).filter(|line| !line.starts_with("OFP")).map(|line| format!("{bridge} {}", line.trim())).collect()
+        flows
+            .lines()
+            .chain(groups.lines())
+            .filter(|line| !line.starts_with("OFP"))
+            .map(|line| format!("{bridge} {}", line.trim()))
+            .collect()
     }
 
     /// Host ends of the endpoints that have flow entries.
     pub(crate) async fn endpoints_with_flows(&self, bridge: &str) -> BTreeSet<String> {
         let flows = self.flows(bridge).await;
-        let cookies = flows.iter().filter_map(|flow| Some(flow.split("cookie=0xf10f").nth(1)?.split(',').next()?.to_owned()));
-        cookies.filter(|endpoint| endpoint != "000000000000").map(|endpoint| format!("fp{endpoint}")).collect()
+        let cookies = flows
+            .iter()
+            .filter_map(|flow| Some(flow.split("cookie=0xf10f").nth(1)?.split(',').next()?.to_owned()));
+        cookies
+            .filter(|endpoint| endpoint != "000000000000")
+            .map(|endpoint| format!("fp{endpoint}"))
+            .collect()
     }
 
     /// The daemon's records; none when there never was one.
@@ -208,7 +244,8 @@ impl Scene {
         if UnixStream::connect(&socket).is_err() {
             return BTreeSet::new();
         }
-        let words = format!("dump unix:{} Flowport_Local Attachment endpoint addresses vlan", socket.display());
+        let words =
+            format!("dump unix:{} Flowport_Local Attachment endpoint addresses vlan", socket.display());
         let listed = self.tool("ovsdb-client", &words).await;
         listed.lines().skip(3).map(|line| format!("record {line}")).collect()
     }
