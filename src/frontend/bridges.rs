@@ -29,17 +29,26 @@ impl Frontend {
             self.check_uplink(uplink).await?;
         }
         let revision = database.add_bridge(&spec).await?;
-        let made = async {
-            self.bridge_taken_up(name, revision, deadline).await?;
-            self.configure_local_port(&spec).await?;
-            self.settle(name.clone(), deadline).await
-        };
-        let made = made.await;
+        let made = self.finish_bridge(&spec, revision, deadline).await;
         if made.is_err() {
             // What could not be finished is taken back; if that fails too, the first reason is the one to tell.
             let _ = database.del_bridge(name).await;
         }
         made
+    }
+
+    async fn finish_bridge(
+        &self,
+        spec: &BridgeSpec,
+        revision: i64,
+        deadline: Instant,
+    ) -> Result<Outcome, Refused> {
+        self.bridge_taken_up(&spec.name, revision, deadline).await?;
+        if let Some(uplink) = &spec.uplink {
+            self.port_taken_up(uplink, revision, deadline).await?;
+        }
+        self.configure_local_port(spec).await?;
+        self.settle(spec.name.clone(), deadline).await
     }
 
     pub(super) async fn del_br(&self, name: &LinkName, deadline: Instant) -> Result<Outcome, Refused> {
@@ -69,12 +78,18 @@ impl Frontend {
         let rows = database.rows();
         let bridge = rows.bridges.get(&name).ok_or_else(|| Refused::no_such_bridge(&name))?;
         if !bridge.managed {
-            self.check_vswitchd([&name].into_iter())?;
-            let revision = database.adopt_bridge(bridge.row).await?;
+            self.check_vswitchd([&name].into_iter()).await?;
+            let (revision, before) = database.adopt_bridge(bridge.row).await?;
             // The flow entries go in only when the switch has dropped its own for the changed fail mode.
-            if let TakenUp::Late = database.taken_up(None, revision, deadline).await {
-                return Err(late(&name));
+            let adopted = match database.taken_up(None, revision, deadline).await {
+                TakenUp::Late => Err(late(&name)),
+                _ => self.settle(name, deadline).await,
+            };
+            if adopted.is_err() {
+                // It would forward nothing: better as it was.
+                let _ = database.give_bridge_back(bridge.row, before).await;
             }
+            return adopted;
         }
         self.settle(name, deadline).await
     }
@@ -103,7 +118,7 @@ impl Frontend {
             }
             Remote::Flow => {}
         }
-        self.check_vswitchd([&bridge].into_iter())?;
+        self.check_vswitchd([&bridge].into_iter()).await?;
         let revision = database.add_tunnel(row.row, &tunnel).await?;
         let made = match self.port_taken_up(&tunnel.name, revision, deadline).await {
             Ok(()) => self.settle(bridge, deadline).await,

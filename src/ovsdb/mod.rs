@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use crate::reconciler::Refused;
 
-pub use bridges::TakenUp;
+pub use bridges::{Forwarding, TakenUp};
 pub use observe::Rows;
 pub use show::{ShownBridge, ShownPort};
 
@@ -124,25 +124,29 @@ impl Database {
 
 /// The columns that are looked at; statistics, which change all the time, are not among them.
 fn watched() -> Monitor {
-    Monitor::of_only::<OpenVSwitch>(&[OpenVSwitch::BRIDGES.any(), OpenVSwitch::CUR_CFG.any()])
-        .and_only::<Bridge>(&[
-            Bridge::NAME.any(),
-            Bridge::PORTS.any(),
-            Bridge::DATAPATH_TYPE.any(),
-            Bridge::FAIL_MODE.any(),
-            Bridge::PROTOCOLS.any(),
-            Bridge::EXTERNAL_IDS.any(),
-        ])
-        .and_only::<Port>(&[Port::NAME.any(), Port::INTERFACES.any(), Port::TAG.any()])
-        .and_only::<Interface>(&[
-            Interface::NAME.any(),
-            Interface::TYPE.any(),
-            Interface::OPTIONS.any(),
-            Interface::OFPORT.any(),
-            Interface::MAC_IN_USE.any(),
-            Interface::ERROR.any(),
-            Interface::EXTERNAL_IDS.any(),
-        ])
+    Monitor::of_only::<OpenVSwitch>(&[
+        OpenVSwitch::BRIDGES.any(),
+        OpenVSwitch::CUR_CFG.any(),
+        OpenVSwitch::EXTERNAL_IDS.any(),
+    ])
+    .and_only::<Bridge>(&[
+        Bridge::NAME.any(),
+        Bridge::PORTS.any(),
+        Bridge::DATAPATH_TYPE.any(),
+        Bridge::FAIL_MODE.any(),
+        Bridge::PROTOCOLS.any(),
+        Bridge::EXTERNAL_IDS.any(),
+    ])
+    .and_only::<Port>(&[Port::NAME.any(), Port::INTERFACES.any(), Port::TAG.any()])
+    .and_only::<Interface>(&[
+        Interface::NAME.any(),
+        Interface::TYPE.any(),
+        Interface::OPTIONS.any(),
+        Interface::OFPORT.any(),
+        Interface::MAC_IN_USE.any(),
+        Interface::ERROR.any(),
+        Interface::EXTERNAL_IDS.any(),
+    ])
 }
 
 fn no_database(address: &str, error: &ConnectError) -> Refused {

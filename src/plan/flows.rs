@@ -90,6 +90,7 @@ pub fn flows(
     }
     let uplinks: Vec<Uplink> = row.ports.iter().filter_map(uplink).collect();
     let vlans: Vec<Vlan> = networks.keys().copied().collect();
+    // The bridge's own come first, so that no container takes the place of the host.
     let mut wanted = bridge_flows(&members, &uplinks, &vlans)?;
     wanted.extend(of_endpoints);
     let mut groups = Vec::new();
@@ -140,7 +141,7 @@ fn difference(
 
     let mut wanted_keys = HashSet::with_capacity(wanted.len());
     for flow in wanted {
-        // Of two that claim the same (a MAC, say) the first has it, which is this host: not each in turn.
+        // A datapath holds one entry of a key: of two that are wanted the first is, or each round would undo the last.
         if !wanted_keys.insert(flow.key.clone()) {
             continue;
         }
@@ -162,3 +163,6 @@ fn difference(
         .collect();
     changes
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,6 +114,7 @@ impl Reconciler {
             refused: None,
             answer,
             progress,
+            told: None,
         };
         let accepted = match change {
             Change::Attach(ports) => self.attach(ports),
@@ -238,6 +239,15 @@ impl Reconciler {
             {
                 found.push(*endpoint);
             }
+        }
+        if found.is_empty() {
+            // What is left of a container that is no more goes by the words it was named with, also when a new one has
+            // taken its name.
+            let left = |endpoint: &EndpointId| !self.observed.links.contains_key(endpoint);
+            let named = |a: &Attachment| containers.iter().any(|(name, _)| is_of(a, name, None));
+            let of_words =
+                self.desired.attachments.iter().filter(|(of, a)| left(of) && on_bridge(a) && named(a));
+            found.extend(of_words.map(|(endpoint, _)| *endpoint));
         }
         if !found.is_empty() {
             return Ok(found);

@@ -29,6 +29,8 @@ pub(super) struct Waiting {
     pub(super) answer: oneshot::Sender<Result<Outcome, Refused>>,
     /// Where it hears how far it is; a full queue drops news, because newer news follow.
     pub(super) progress: mpsc::Sender<Progress>,
+    /// What it has heard last.
+    pub(super) told: Option<Progress>,
 }
 
 /// What came of an intent.
@@ -47,6 +49,15 @@ pub struct Progress {
     pub of: usize,
 }
 
+impl Waiting {
+    fn tell(&mut self, done: usize) {
+        let progress = Progress { done, of: self.before.len() };
+        if self.told.replace(progress) != Some(progress) {
+            let _ = self.progress.try_send(progress);
+        }
+    }
+}
+
 enum Verdict {
     Converged,
     Missing(String),
@@ -57,8 +68,10 @@ impl Reconciler {
     /// Answers those whose wish has converged, and turns back those whose wish failed or whose time is up.
     pub(super) fn answer(&mut self, now: Instant) {
         let mut nth = 0;
-        while let Some(waiting) = self.waiting.get(nth) {
-            let verdict = self.verdict(waiting);
+        while nth < self.waiting.len() {
+            let (verdict, done) = self.verdict(&self.waiting[nth]);
+            let waiting = &mut self.waiting[nth];
+            waiting.tell(done);
             let late = now >= waiting.deadline;
             match (verdict, waiting.refused.is_some()) {
                 (Verdict::Converged, _) => {
@@ -85,21 +98,21 @@ impl Reconciler {
         }
     }
 
-    fn verdict(&self, waiting: &Waiting) -> Verdict {
+    /// And how many of its ports have converged.
+    fn verdict(&self, waiting: &Waiting) -> (Verdict, usize) {
         let mut done = 0;
         let mut first_missing = None;
         for endpoint in waiting.before.keys() {
             match status(&self.desired, &self.observed, *endpoint, self.flows_pending(*endpoint)) {
                 Status::Converged => done += 1,
-                Status::Failed(why) => return Verdict::Failed(self.named(*endpoint, &why)),
+                Status::Failed(why) => return (Verdict::Failed(self.named(*endpoint, &why)), done),
                 Status::Missing(what) => {
                     first_missing.get_or_insert_with(|| self.named(*endpoint, &what));
                 }
             }
         }
-        let _ = waiting.progress.try_send(Progress { done, of: waiting.before.len() });
         let bridge = waiting.bridges.iter().find(|bridge| self.bridge_flows_pending(bridge));
-        match (first_missing, bridge) {
+        let verdict = match (first_missing, bridge) {
             (Some(what), _) => Verdict::Missing(what),
             (None, Some(bridge)) => {
                 let trouble = self.datapaths.get(bridge).and_then(|channel| channel.trouble.as_ref());
@@ -107,7 +120,8 @@ impl Reconciler {
                 Verdict::Missing(format!("the flow entries are not in {bridge} yet{trouble}"))
             }
             (None, None) => Verdict::Converged,
-        }
+        };
+        (verdict, done)
     }
 
     fn named(&self, endpoint: EndpointId, what: &str) -> String {
@@ -175,7 +189,7 @@ impl Reconciler {
     }
 
     /// Desires again what was desired before the caller came; the plan then undoes what was made.
-    fn turn_back(&mut self, nth: usize, why: Refused, now: Instant) {
+    pub(super) fn turn_back(&mut self, nth: usize, why: Refused, now: Instant) {
         let waiting = &mut self.waiting[nth];
         for (endpoint, before) in &waiting.before {
             match before {
