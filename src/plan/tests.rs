@@ -184,6 +184,7 @@ impl World {
             bridge: attachment.bridge.clone(),
             ofport: None,
             error: None,
+            recorded: false,
             attachment,
         };
         assert!(self.observed.ports.insert(endpoint, row).is_none(), "a second row of {endpoint}");
@@ -225,25 +226,29 @@ impl World {
         }
         for effect in rows {
             match effect {
-                RowEffect::AddPort { attachment, .. } => {
+                RowEffect::AddPort { attachment, recorded, .. } => {
                     self.check_scope(attachment.endpoint());
                     self.insert_row(attachment.endpoint(), Arc::clone(&attachment));
+                    self.observed.ports.get_mut(&attachment.endpoint()).unwrap().recorded = recorded;
                     if let Some(link) = self.observed.links.get_mut(&attachment.endpoint()) {
                         link.leftover = false;
                     }
                 }
-                RowEffect::SetPort { attachment, port, .. } => {
+                RowEffect::SetPort { attachment, port, recorded, .. } => {
                     self.check_scope(attachment.endpoint());
                     let row = self.observed.ports.get_mut(&attachment.endpoint()).unwrap();
                     assert_eq!(row.port, port);
                     row.attachment = attachment;
+                    row.recorded = recorded;
                 }
-                RowEffect::DelPort { port, .. } => {
+                RowEffect::DelPort { port, detached, .. } => {
                     let (endpoint, _) = self.observed.ports.iter().find(|(_, row)| row.port == port).unwrap();
                     let endpoint = *endpoint;
                     self.check_scope(endpoint);
                     self.observed.ports.remove(&endpoint);
+                    self.observed.detached.extend(detached);
                 }
+                RowEffect::ForgetDetached(endpoint) => assert!(self.observed.detached.remove(&endpoint)),
             }
         }
         for effect in records {
