@@ -59,6 +59,7 @@ fn attach(desired: &mut Desired, observed: &mut Observed, attachment: Attachment
         bridge: attachment.bridge.clone(),
         ofport: Some(ofport),
         error: None,
+        recorded: false,
         attachment: Arc::clone(&attachment),
     };
     observed.ports.insert(endpoint, row);

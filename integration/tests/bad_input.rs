@@ -485,7 +485,6 @@ async fn a_killed_command_leaves_nothing_that_the_same_command_does_not_take_up(
             _ => {
                 again.refused(&["already attached"]);
                 scene.done("del-ports br0 --all").await;
-                assert!(scene.host_ends().await.is_empty());
                 scene.done(&add).await;
             }
         }

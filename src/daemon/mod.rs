@@ -16,7 +16,8 @@ mod server;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::net::UnixListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::docker::Docker;
 use crate::frontend::Frontend;
@@ -48,9 +49,25 @@ pub struct Config {
 pub async fn run(config: Config, ready: impl FnOnce()) -> Result<(), Refused> {
     let begun = Instant::now();
     let [mut interrupt, mut terminate] = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
-    let run_dir = config.socket.parent().map(PathBuf::from).unwrap_or_default();
     let database = Database::connect(&config.db, START_TIME).await?;
+    // The lock first: whoever has it may take the place of a dead daemon's socket.
     let _lock = database.try_lock().await?;
+    // Who comes before it is ready is answered when it is.
+    let listener = server::listen(&config.socket)?;
+    let ended = serve(&config, database, listener, begun, ready, [&mut interrupt, &mut terminate]).await;
+    server::leave(&config.socket);
+    ended
+}
+
+async fn serve(
+    config: &Config,
+    database: Database,
+    listener: UnixListener,
+    begun: Instant,
+    ready: impl FnOnce(),
+    [interrupt, terminate]: [&mut std::io::Result<Signal>; 2],
+) -> Result<(), Refused> {
+    let run_dir = config.socket.parent().map(PathBuf::from).unwrap_or_default();
     let mut records_server = RecordsServer::start(&config.state, &run_dir, begun + START_TIME).await?;
     let records = Records::connect(&records_server, START_TIME).await?;
     let netlink = Netlink::open();
@@ -62,7 +79,6 @@ pub async fn run(config: Config, ready: impl FnOnce()) -> Result<(), Refused> {
         Shells { database, netlink, rundir: crate::place::rundir(&config.db), records: Some(records) };
     let (reconciler, handle) = Reconciler::start(shells.clone(), Scope::Everything, known).await?;
     let frontend = Frontend::new(shells, docker.clone(), handle.clone());
-    let listener = server::listen(&config.socket)?;
     tracing::info!("ready on {} after {} ms", config.socket.display(), begun.elapsed().as_millis());
     ready();
     tokio::select! {
@@ -71,15 +87,14 @@ pub async fn run(config: Config, ready: impl FnOnce()) -> Result<(), Refused> {
         () = containers::watch(docker, handle.clone()) => {}
         () = links::watch(link_news, handle) => {}
         () = records_server.keep() => {}
-        _ = caught(&mut interrupt) => {}
-        _ = caught(&mut terminate) => {}
+        _ = caught(interrupt) => {}
+        _ = caught(terminate) => {}
     }
     tracing::info!("stopping; ports and flows stay as they are");
-    server::leave(&config.socket);
     Ok(())
 }
 
-async fn caught(signal: &mut std::io::Result<tokio::signal::unix::Signal>) -> Option<()> {
+async fn caught(signal: &mut std::io::Result<Signal>) -> Option<()> {
     match signal {
         Ok(signal) => signal.recv().await,
         Err(_) => std::future::pending().await,

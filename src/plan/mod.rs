@@ -13,6 +13,8 @@ mod observed;
 mod records;
 mod rows;
 mod status;
+#[cfg(test)]
+mod tests;
 
 pub use desired::{Desired, Scope};
 pub use flows::{FlowChanges, flows};

@@ -41,7 +41,8 @@ impl Observed {
     /// may be given to another port.
     pub(super) fn flows_first(&self, endpoint: EndpointId, row: &PortRow) -> bool {
         match self.datapaths.get(&row.bridge) {
-            Some(Datapath::Opening) => true,
+            // A port that never had a number has none; a switch that hangs must not keep it from being undone.
+            Some(Datapath::Opening) => row.ofport.is_some(),
             Some(Datapath::Read(installed)) => installed.has_flows_of(endpoint),
             Some(Datapath::Away) | None => false,
         }

@@ -118,9 +118,9 @@ impl Trace {
     #[track_caller]
     pub(crate) fn dropped_in(&self, table: u8) {
         self.goes_to(&[]);
-        let tables =
+        let mut tables =
             self.text.lines().filter_map(|line| line.get(..3)?.strip_suffix('.')?.trim().parse::<u8>().ok());
-        assert_eq!(tables.last(), Some(table), "{}", self.text);
+        assert_eq!(tables.next_back(), Some(table), "{}", self.text);
     }
 }
 

@@ -38,9 +38,12 @@ async fn one(stage: &Stage) -> Result<Duration, BenchError> {
     let name = stage.names()[0].to_owned();
     let taken = stage.flowport(&["add-port", BRIDGE, INTERFACE, &name, &address])?;
     stage.expect_ports(1).await?;
+    stage.expect_flows(BRIDGE, 1).await?;
     stage.expect_address(0).await?;
     stage.flowport(&["del-port", BRIDGE, INTERFACE, &name])?;
     stage.expect_ports(0).await?;
+    stage.expect_flows(BRIDGE, 0).await?;
+    stage.settle().await?;
     Ok(taken)
 }
 
@@ -110,6 +113,7 @@ pub(super) fn containers_file(stage: &Stage) -> Result<String, BenchError> {
 async fn all(stage: &Stage, file: &str) -> Result<Duration, BenchError> {
     let taken = stage.flowport(&["add-ports", BRIDGE, file])?;
     stage.expect_ports(stage.containers.len()).await?;
+    stage.expect_flows(BRIDGE, stage.containers.len()).await?;
     stage.expect_address(stage.containers.len() - 1).await?;
     Ok(taken)
 }
@@ -118,6 +122,8 @@ async fn away(stage: &Stage, all: bool) -> Result<Duration, BenchError> {
     let names = if all { vec!["--all"] } else { stage.names() };
     let taken = stage.flowport(&[vec!["del-ports", BRIDGE], names].concat())?;
     stage.expect_ports(0).await?;
+    stage.expect_flows(BRIDGE, 0).await?;
+    stage.settle().await?;
     Ok(taken)
 }
 

@@ -23,6 +23,7 @@ pub(super) async fn containers(stage: &mut Stage) -> Result<Vec<Row>, BenchError
     let mut watcher = Watcher::open(stage).await?;
     let mut taken = Vec::new();
     for container in &stage.containers {
+        stage.settle().await?;
         let port = watcher.port_of(&container.id).await?;
         let pid = i32::try_from(container.pid).ok().and_then(Pid::from_raw).ok_or("no pid")?;
         let start = Instant::now();
@@ -30,6 +31,7 @@ pub(super) async fn containers(stage: &mut Stage) -> Result<Vec<Row>, BenchError
         taken.push(watcher.gone(&port).await? - start);
     }
     stage.expect_ports(0).await?;
+    stage.expect_flows(BRIDGE, 0).await?;
     let row = |name: &str, quantile, limit| Row {
         work: format!("process killed -> port and flows gone, {name}"),
         ours: taken.clone(),

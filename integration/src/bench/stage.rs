@@ -1,11 +1,13 @@
 //! Where it is measured: a lab host with a bridge, containers, and the two programs.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use flowport::lab::{DockerContainer, HostOptions, LabHost, in_netns};
+use flowport::model::EndpointId;
 use serde_json::Value;
 use tokio::net::UnixStream;
 use tokio::process::Child;
@@ -141,6 +143,35 @@ impl Stage {
             None => Ok(()),
             Some(row) => Err(format!("a port that was made does not work: {row}").into()),
         }
+    }
+
+    /// Checks that a bridge has flow entries of so many endpoints.
+    pub(super) async fn expect_flows(&self, bridge: &str, wanted: usize) -> Result<(), BenchError> {
+        let text = oracle::ofctl(&self.host, &["dump-flows", bridge]).await;
+        let cookies = text.split("cookie=0x").skip(1).filter_map(|rest| rest.split(',').next());
+        let cookies = cookies.filter_map(|digits| u64::from_str_radix(digits, 16).ok());
+        let endpoints: BTreeSet<EndpointId> = cookies.filter_map(EndpointId::from_cookie).collect();
+        if endpoints.len() == wanted {
+            return Ok(());
+        }
+        Err(format!(
+            "{wanted} containers were to have flow entries on {bridge}, but {} have",
+            endpoints.len()
+        )
+        .into())
+    }
+
+    /// Waits until ovs-vswitchd has done everything that it was told, so that what is measured next does not wait for
+    /// what was measured before. Returns how long that took.
+    pub(super) async fn settle(&self) -> Result<Duration, BenchError> {
+        let start = Instant::now();
+        // Not --no-wait: it waits for cur_cfg.
+        let ask = ["--timeout=120", "remove", "open_vswitch", ".", "external_ids", "bench"];
+        self.host
+            .run("ovs-vsctl", &[&ask[..1], &["set", "open_vswitch", ".", "external_ids:bench=1"]].concat())
+            .await?;
+        self.host.run("ovs-vsctl", &ask).await?;
+        Ok(start.elapsed())
     }
 
     /// Checks that the nth container has its interface, up and with its address.
