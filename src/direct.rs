@@ -11,7 +11,7 @@ use crate::intent::Intent;
 use crate::netlink::Netlink;
 use crate::ovsdb::Database;
 use crate::plan::Scope;
-use crate::reconciler::{Outcome, Progress, Reconciler, Refused, Shells};
+use crate::reconciler::{Containers, Outcome, Progress, Reconciler, Refused, Shells};
 
 /// Newer news make older ones worthless.
 const PROGRESS_DEPTH: usize = 4;
@@ -29,8 +29,10 @@ pub async fn carry_out(
 ) -> Result<Outcome, Refused> {
     let database = Database::connect(db, timeout).await?;
     let _lock = database.lock(timeout).await?;
-    let shells = Shells { database, netlink: Netlink::open(), rundir: crate::place::rundir(db), records: None };
-    let (reconciler, handle) = Reconciler::start(shells.clone(), Scope::Only(Default::default()), Vec::new()).await?;
+    let shells =
+        Shells { database, netlink: Netlink::open(), rundir: crate::place::rundir(db), records: None };
+    let (reconciler, handle) =
+        Reconciler::start(shells.clone(), Scope::Only(Default::default()), Containers::default()).await?;
     let frontend = Frontend::new(shells, Docker::connect(), handle.clone());
     let (progress, mut news) = mpsc::channel(PROGRESS_DEPTH);
 
@@ -38,8 +40,11 @@ pub async fn carry_out(
     tokio::pin!(carried_out);
     let reconciler = reconciler.run();
     tokio::pin!(reconciler);
-    let [mut interrupt, mut terminate, mut hang_up] =
-        [handler(SignalKind::interrupt())?, handler(SignalKind::terminate())?, handler(SignalKind::hangup())?];
+    let [mut interrupt, mut terminate, mut hang_up] = [
+        handler(SignalKind::interrupt())?,
+        handler(SignalKind::terminate())?,
+        handler(SignalKind::hangup())?,
+    ];
     loop {
         tokio::select! {
             outcome = &mut carried_out => return outcome,

@@ -5,14 +5,16 @@
 mod bridges;
 mod lookup;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use ipnet::IpNet;
 use tokio::sync::mpsc;
 
 use crate::docker::Docker;
 use crate::intent::{AddPort, Intent};
-use crate::model::{Attachment, ContainerRef, LinkName, Owner, Sandbox};
+use crate::model::{Attachment, ContainerRef, LinkName, Owner, Sandbox, Vlan};
 use crate::reconciler::{Change, Handle, Outcome, Progress, Refused, Selected, Shells};
 
 pub use lookup::{is_there, look_up, sandbox_of};
@@ -48,7 +50,8 @@ impl Frontend {
         let deadline = Instant::now() + timeout;
         let change = match intent {
             Intent::AddPorts { ports } => {
-                self.check_vswitchd(ports.iter().filter_map(|port| port.bridge.as_ref()))?;
+                self.check_vswitchd(ports.iter().filter_map(|port| port.bridge.as_ref())).await?;
+                self.check_host_addresses(&ports).await?;
                 Change::Attach(self.attachments(ports).await?)
             }
             Intent::DelPort { bridge, interface, container } => {
@@ -91,14 +94,18 @@ impl Frontend {
     }
 
     /// Says at once what would otherwise take until the deadline to find out.
-    fn check_vswitchd<'a>(&self, bridges: impl Iterator<Item = &'a LinkName>) -> Result<(), Refused> {
+    async fn check_vswitchd<'a>(&self, bridges: impl Iterator<Item = &'a LinkName>) -> Result<(), Refused> {
         let mut checked: Vec<&LinkName> = Vec::new();
         for bridge in bridges {
             if !checked.contains(&bridge) && self.shells.database.has_bridge(bridge) {
                 checked.push(bridge);
                 let socket = crate::place::management_socket(&self.shells.rundir, bridge.as_str());
-                if let Err(error) = std::os::unix::net::UnixStream::connect(&socket) {
-                    return Err(no_vswitchd(&socket, &error));
+                match tokio::net::UnixStream::connect(&socket).await {
+                    // One whose queue is full is there, only busy: the deadline tells.
+                    Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => {
+                        return Err(no_vswitchd(&socket, &error));
+                    }
+                    _ => {}
                 }
             }
         }
@@ -106,11 +113,34 @@ impl Frontend {
     }
 }
 
+impl Frontend {
+    /// No container gets an address that this host has on the same bridge.
+    async fn check_host_addresses(&self, ports: &[AddPort]) -> Result<(), Refused> {
+        let mut of_bridges: BTreeMap<&LinkName, Vec<IpNet>> = BTreeMap::new();
+        for port in ports.iter().filter(|port| port.vlan == Vlan::UNTAGGED) {
+            let Some(bridge) = &port.bridge else { continue };
+            if !of_bridges.contains_key(bridge) {
+                // A bridge without a link has no addresses.
+                let addresses = self.shells.netlink.addresses(bridge.as_str()).await.unwrap_or_default();
+                of_bridges.insert(bridge, addresses);
+            }
+            let taken =
+                |address: &&IpNet| of_bridges[bridge].iter().any(|of_host| of_host.addr() == address.addr());
+            if let Some(address) = port.ipaddress.iter().find(taken) {
+                return Err(Refused::other(format!(
+                    "address {} is this host's own on {bridge}: choose another",
+                    address.addr()
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
 async fn attachment(docker: Docker, port: AddPort) -> Result<(Attachment, Sandbox), Refused> {
-    let bridge = port
-        .bridge
-        .clone()
-        .ok_or_else(|| Refused::other(format!("{} of {} names no bridge: give one", port.interface, port.container)))?;
+    let bridge = port.bridge.clone().ok_or_else(|| {
+        Refused::other(format!("{} of {} names no bridge: give one", port.interface, port.container))
+    })?;
     let sandbox = look_up(&docker, &port.container).await?;
     Ok((port.into_attachment(bridge, sandbox.owner.clone())?, sandbox))
 }
@@ -118,7 +148,9 @@ async fn attachment(docker: Docker, port: AddPort) -> Result<(Attachment, Sandbo
 /// Whose container it is, if that can be told without its running.
 async fn with_owner(docker: Docker, container: ContainerRef) -> (ContainerRef, Option<Owner>) {
     let owner = match &container {
-        ContainerRef::Docker(name) => docker.container(name).await.ok().map(|found| Owner::from(found.id.as_str())),
+        ContainerRef::Docker(name) => {
+            docker.container(name).await.ok().map(|found| Owner::from(found.id.as_str()))
+        }
         ContainerRef::Netns(path) => Some(Owner::netns(path)),
         ContainerRef::Pid(_) => None,
     };

@@ -31,9 +31,12 @@ impl Records {
     /// The server does not answer in time.
     pub async fn connect(server: &Server, timeout: Duration) -> Result<Self, Refused> {
         let options = ConnectOptions { connect_timeout: timeout, ..ConnectOptions::default() };
-        Client::connect(&server.remotes(), Monitor::of::<Row>(), options).await.map(|client| Self { client }).map_err(
-            |error| Refused::other(format!("cannot read the records in {}: {error}", server.file().display())),
-        )
+        Client::connect(&server.remotes(), Monitor::of::<Row>(), options)
+            .await
+            .map(|client| Self { client })
+            .map_err(|error| {
+                Refused::other(format!("cannot read the records in {}: {error}", server.file().display()))
+            })
     }
 
     /// All attachments on record. A record that does not parse is left alone, and said.
@@ -70,8 +73,19 @@ impl Records {
 
 fn to_row(attachment: &Attachment) -> Row {
     let endpoint = attachment.endpoint();
-    let Attachment { owner, container, bridge, interface, host_link, addresses, gateways, routes, mac, mtu, vlan } =
-        attachment;
+    let Attachment {
+        owner,
+        container,
+        bridge,
+        interface,
+        host_link,
+        addresses,
+        gateways,
+        routes,
+        mac,
+        mtu,
+        vlan,
+    } = attachment;
     Row {
         endpoint: endpoint.to_string(),
         bridge: bridge.to_string(),

@@ -9,6 +9,7 @@
 //!
 //! The programs that look at the result (`ovs-vsctl`, `ip`, `ping`...) are oracles: the product calls none of them.
 
+pub mod bench;
 pub mod commands;
 pub mod oracle;
 pub mod wire;

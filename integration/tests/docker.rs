@@ -37,7 +37,7 @@ impl Engine {
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        let engine = Self { process, host, directory: directory };
+        let engine = Self { process, host, directory };
         let docker = engine.docker();
         let up = async {
             while docker.containers().await.is_err() {

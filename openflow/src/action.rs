@@ -1,5 +1,6 @@
 //! Actions and instructions: what a flow entry does.
 
+mod conntrack;
 pub mod nicira;
 
 use std::ops::{Deref, DerefMut};
@@ -101,6 +102,11 @@ impl Action {
         nicira::RegLoad { ofs_nbits: dst.ofs_nbits(), dst: dst.field, value }.into()
     }
 
+    /// Does `actions` to a copy of the packet; neither the packet nor its fields change (`NXAST_CLONE`).
+    pub fn clone_packet(actions: impl IntoIterator<Item = Self>) -> Self {
+        NiciraAction::Clone(nicira::CloneActions { actions: actions.into_iter().collect() }).into()
+    }
+
     /// Looks the packet up in another table as well, then goes on (`NXAST_RESUBMIT_TABLE`).
     pub fn resubmit_table(table: impl Into<TableId>) -> Self {
         nicira::ResubmitTable { in_port: nicira::PORT_IN_PORT, table: table.into() }.into()
@@ -146,6 +152,10 @@ impl Wire for ExperimenterAction {
         match r.get()? {
             nicira::VENDOR => {
                 let subtype = r.get()?;
+                if !r.nest() {
+                    let body = r.get()?;
+                    return Ok(Self::Nicira(NiciraAction::Unknown { ty: subtype, body }));
+                }
                 NiciraAction::decode(subtype, r).map(Self::Nicira)
             }
             experimenter => Ok(Self::Unknown { experimenter, body: r.get()? }),

@@ -16,7 +16,7 @@ const EXPERIMENTER_CLASS: u16 = 0xffff;
 
 wire_flags! {
     /// TCP flags, 12 bits (`ONFOXM_ET_TCP_FLAGS`).
-    pub struct TcpFlags(u16) {
+    pub struct TcpFlags(u16, ones 0x0fff) {
         /// No more data.
         FIN = 0x001,
         /// Synchronise sequence numbers.
@@ -39,7 +39,7 @@ wire_flags! {
 }
 wire_flags! {
     /// The state of a connection (`NXM_NX_CT_STATE`).
-    pub struct CtState(u32) {
+    pub struct CtState(u32, ones 0xff) {
         /// The first packet.
         NEW = 0x01,
         /// Seen in both directions.
@@ -60,9 +60,18 @@ wire_flags! {
 }
 wire_flags! {
     /// Flags of a tunnel (`NXM_NX_TUN_FLAGS`).
-    pub struct TunFlags(u16) {
+    pub struct TunFlags(u16, ones 0x01) {
         /// Operation and maintenance.
         OAM = 0x01,
+    }
+}
+wire_flags! {
+    /// Whether the packet is a fragment (`NXM_NX_IP_FRAG`).
+    pub struct IpFrag(u8, ones 0x03) {
+        /// A fragment.
+        ANY = 0x01,
+        /// One that is not the first.
+        LATER = 0x02,
     }
 }
 wire_code! {

@@ -228,7 +228,7 @@ impl Session {
                     debug_assert!(false, "a bundle control is too long: {error}");
                 }
             }
-            bundle::Step::Done(event) => self.events.push_back(event),
+            bundle::Step::Done(event) => self.events.push_back(*event),
         }
     }
 

@@ -1,6 +1,7 @@
 //! ovs-ofctl(8)'s notation.
 
 mod actions;
+mod conntrack;
 mod flow;
 mod group;
 mod matches;

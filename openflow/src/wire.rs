@@ -70,12 +70,17 @@ pub struct Reader<'a> {
     bytes: &'a [u8],
     offset: usize,
     structure: &'static str,
+    depth: u8,
 }
+
+/// Actions may be inside actions, and those inside others. Deeper than this they stay bytes, so that no message can
+/// exhaust the stack.
+const MAX_DEPTH: u8 = 8;
 
 impl<'a> Reader<'a> {
     /// Reads `bytes` as `structure`; offsets in errors count from their start.
     pub fn new(structure: &'static str, bytes: &'a [u8]) -> Self {
-        Self { bytes, offset: 0, structure }
+        Self { bytes, offset: 0, structure, depth: 0 }
     }
 
     /// How many bytes are left.
@@ -140,7 +145,13 @@ impl<'a> Reader<'a> {
     pub fn sub(&mut self, structure: &'static str, len: usize) -> Result<Self, DecodeError> {
         let offset = self.offset;
         let bytes = self.take(len)?;
-        Ok(Self { bytes, offset, structure })
+        Ok(Self { bytes, offset, structure, depth: self.depth })
+    }
+
+    /// Goes into a structure that may be inside itself; false if that is too deep already.
+    pub(crate) fn nest(&mut self) -> bool {
+        self.depth = self.depth.saturating_add(1);
+        self.depth <= MAX_DEPTH
     }
 
     /// A type and a length that counts both, then the body.
@@ -306,6 +317,15 @@ macro_rules! address {
 address! {
     Ipv4Addr: 4, u32;
     Ipv6Addr: 16, u128;
+}
+
+impl<T: Wire> Wire for Box<T> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        (**self).encode(out);
+    }
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        r.get().map(Self::new)
+    }
 }
 
 /// A list fills the reader it is given: the enclosing length is its length.

@@ -1,16 +1,20 @@
 //! With a real ovs-vswitchd: a session over the bridge's management socket, flows and groups by bundle, and what
 //! comes back.
 
+#![allow(clippy::expect_used)]
+
 mod common;
 
 use std::time::Duration;
 
 use common::{Datapath, Ovs};
+use flowport_openflow::action::nicira::{Conntrack, Nat, NatFlags, NatRange};
 use flowport_openflow::message::group::GroupStatsRequest;
+use flowport_openflow::oxm::{IpFrag, TunFlags};
 use flowport_openflow::{
-    Action, Body, Bucket, BundleError, Cookie, Event, FlowMod, FlowModFlags, FlowStatsRequest, GroupId,
-    GroupMod, GroupType, Instruction, IpProto, Masked, Match, MultipartReplyBody, MultipartRequestBody,
-    OxmField, OxmHeader, PacketOut, PortNo, RequestError, Subfield, VlanVid,
+    Action, Body, Bucket, BundleError, Cookie, CtState, Event, FlowMod, FlowModFlags, FlowStatsRequest,
+    GroupId, GroupMod, GroupType, Instruction, IpProto, Masked, Match, MultipartReplyBody,
+    MultipartRequestBody, OxmField, OxmHeader, PacketOut, PortNo, RequestError, Subfield, TcpFlags, VlanVid,
 };
 
 const EPOCH: u64 = 0xf10e_0000_0000_0000;
@@ -48,14 +52,15 @@ fn flows() -> Vec<FlowMod> {
             .tun_src([192, 0, 2, 1])
             .tun_dst(Masked::ipv4_prefix([192, 0, 2, 200].into(), 25)),
         m().reg0(1).reg1((0xffff_ffff, 0xff)).reg7(0).pkt_mark(5),
-        m().ipv4()
-            .ct_state((flowport_openflow::CtState(0x22), flowport_openflow::CtState(0x2a)))
-            .ct_zone(3)
-            .ct_mark(9),
-        m().tcp().tcp_flags((flowport_openflow::TcpFlags(2), flowport_openflow::TcpFlags(0x12))),
+        m().ipv4().ct_state((CtState(0x22), CtState(0x2a))).ct_zone(3).ct_mark(9),
+        m().tcp().tcp_flags((TcpFlags(2), TcpFlags(0x12))),
         m().eth_type(0x8847).mpls_label(100).mpls_tc(1).mpls_bos(1),
         m().eth_type(0x88cc),
-        m().ipv4().ip_frag((1, 1)).nw_ttl(64),
+        m().ipv4().ip_frag((IpFrag::ANY, IpFrag::ANY)).nw_ttl(64),
+        // Masks of all the bits that count, which are not all the bits on the wire.
+        m().ipv4().ip_frag((IpFrag::ANY, IpFrag(3))).ct_state(CtState::NEW | CtState::TRK),
+        m().tcp().tcp_flags((TcpFlags::SYN, TcpFlags(0xfff))).tun_flags(TunFlags::OAM),
+        m().ipv4().ip_frag(IpFrag::ANY | IpFrag::LATER).ct_state((CtState::TRK, CtState(0xff))),
     ];
     let mac = |n| flowport_openflow::MacAddr([2, 0, 0, 0, 0, n]);
     let actions = [
@@ -81,12 +86,25 @@ fn flows() -> Vec<FlowMod> {
         vec![Action::reg_load(Subfield::bits(OxmHeader::REG0, 4, 8), 0xa5), Action::resubmit_table(3)],
         vec![Action::set_field(OxmField::TunnelId(7.into())), Action::group(1)],
         vec![Action::DecNwTtl, Action::SetNwTtl(9)],
+        vec![
+            Conntrack::lookup(7, 4).nat(Nat::default()).into(),
+            Action::clone_packet([Action::DecNwTtl, Action::output(2)]),
+            Conntrack::commit(7)
+                .nat(Nat {
+                    flags: NatFlags::SRC | NatFlags::PROTO_RANDOM,
+                    addresses: Some(NatRange::Ipv4([192, 0, 2, 1].into(), Some([192, 0, 2, 9].into()))),
+                    ports: Some((1024, Some(2047))),
+                })
+                .exec([Action::set_field(OxmField::CtMark(9.into()))])
+                .into(),
+        ],
     ];
     // Which of the actions fit a match: those that rewrite a header need that header.
     let fits = |n: usize| match n {
         5 => 5,
         6 => 8,
-        9 | 10 | 11 | 12 => 9,
+        9 => 10,
+        10..=12 => 9,
         n => [0, 1, 2, 3, 4, 7, 8][n % 7],
     };
     matches

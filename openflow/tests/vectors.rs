@@ -1,6 +1,8 @@
 //! Real messages: each decodes, encodes to the same bytes, is refused when cut short, and survives being cut into
 //! pieces together with all the others.
 
+#![allow(clippy::expect_used)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

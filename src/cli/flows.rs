@@ -31,7 +31,8 @@ pub(super) fn flows(global: &Global, args: &FlowsArgs) -> Result<(), Failure> {
     let container = args.container.as_deref().map(str::parse).transpose()?;
     let bridges = output::runtime()?.block_on(read(&global.db, global.timeout(), container.as_ref()))?;
     if global.json {
-        let flows: Vec<_> = bridges.iter().flat_map(|of| of.flows.iter().map(|flow| as_json(&of.bridge, flow))).collect();
+        let flows: Vec<_> =
+            bridges.iter().flat_map(|of| of.flows.iter().map(|flow| as_json(&of.bridge, flow))).collect();
         let text = serde_json::to_string_pretty(&flows).map_err(|error| Failure(error.to_string()))?;
         output::print(&format!("{text}\n"));
         return Ok(());
@@ -62,7 +63,11 @@ fn as_json(bridge: &str, flow: &FlowStats) -> serde_json::Value {
     })
 }
 
-async fn read(db: &str, timeout: Duration, container: Option<&ContainerRef>) -> Result<Vec<BridgeFlows>, Failure> {
+async fn read(
+    db: &str,
+    timeout: Duration,
+    container: Option<&ContainerRef>,
+) -> Result<Vec<BridgeFlows>, Failure> {
     let database = Database::connect(db, timeout).await?;
     let rundir = place::rundir(db);
     let requests = match container {
@@ -73,9 +78,13 @@ async fn read(db: &str, timeout: Duration, container: Option<&ContainerRef>) -> 
     for (bridge, requests) in requests {
         let flows = tokio::time::timeout(timeout, read_flows(&rundir, &bridge, &requests)).await;
         let mut flows = flows
-            .map_err(|_| Failure(format!("the switch of bridge {bridge} does not answer: is ovs-vswitchd running?")))?
+            .map_err(|_| {
+                Failure(format!("the switch of bridge {bridge} does not answer: is ovs-vswitchd running?"))
+            })?
             .map_err(|error| {
-                Failure(format!("cannot read the flow entries of {bridge}: {error}: is ovs-vswitchd running?"))
+                Failure(format!(
+                    "cannot read the flow entries of {bridge}: {error}: is ovs-vswitchd running?"
+                ))
             })?;
         flows.sort_by_key(|flow| (flow.table_id, std::cmp::Reverse(flow.priority), flow.cookie));
         bridges.push(BridgeFlows { bridge, flows });
@@ -100,7 +109,11 @@ async fn of_container(
     let mut found = attached(None);
     if let (true, ContainerRef::Docker(name)) = (found.is_empty(), container) {
         // It may have been attached under another of its names.
-        let id = Docker::connect().container(name).await.ok().map(|known| crate::model::Owner::from(known.id.as_str()));
+        let id = Docker::connect()
+            .container(name)
+            .await
+            .ok()
+            .map(|known| crate::model::Owner::from(known.id.as_str()));
         found = attached(id.as_ref());
     }
     if found.is_empty() {

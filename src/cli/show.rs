@@ -1,9 +1,12 @@
 //! `show`.
 
 use std::fmt::Write;
+use std::path::Path;
 use std::time::Duration;
 
+use crate::openflow::read_counters;
 use crate::ovsdb::{Database, ShownBridge, ShownPort};
+use crate::place;
 use crate::reconciler::Refused;
 
 use super::{Failure, Global, output};
@@ -33,7 +36,25 @@ pub(super) fn show(global: &Global, args: &ShowArgs) -> Result<(), Failure> {
 
 async fn read(db: &str, timeout: Duration) -> Result<Vec<ShownBridge>, Failure> {
     let database = Database::connect(db, timeout).await?;
-    database.show().await.map_err(|error| Failure(error.to_string()))
+    let mut bridges = database.show().await.map_err(|error| Failure(error.to_string()))?;
+    for bridge in bridges.iter_mut().filter(|bridge| bridge.is_managed()) {
+        count(bridge, &place::rundir(db), timeout).await;
+    }
+    Ok(bridges)
+}
+
+/// The database is told of packets every five seconds, the switch itself knows of them now; if it does not answer, the
+/// numbers of the database stay.
+async fn count(bridge: &mut ShownBridge, rundir: &Path, timeout: Duration) {
+    let Ok(Ok(counters)) = tokio::time::timeout(timeout, read_counters(rundir, &bridge.name)).await else {
+        return;
+    };
+    for port in &mut bridge.ports {
+        let counted = counters.iter().find(|counted| port.port_no() == Some(counted.port_no));
+        if let Some(counted) = counted {
+            (port.rx_packets, port.tx_packets) = (counted.rx_packets, counted.tx_packets);
+        }
+    }
 }
 
 /// A heading a bridge and a line a port, their columns as wide as they need to be.
@@ -42,8 +63,9 @@ pub(crate) fn table(bridges: &[ShownBridge]) -> String {
     for bridge in bridges {
         let who = bridge.flowport.as_deref().unwrap_or("not Flowport's");
         let _ = writeln!(text, "{} ({who}, {} datapath)", bridge.name, bridge.datapath);
-        let mut lines =
-            vec![["CONTAINER", "INTERFACE", "ADDRESS", "MAC", "VLAN", "PORT", "PACKETS IN/OUT"].map(str::to_owned)];
+        let mut lines = vec![
+            ["CONTAINER", "INTERFACE", "ADDRESS", "MAC", "VLAN", "PORT", "PACKETS IN/OUT"].map(str::to_owned),
+        ];
         lines.extend(bridge.ports.iter().flat_map(port_lines));
         text.push_str(&aligned(&lines));
         for port in &bridge.ports {
@@ -73,7 +95,8 @@ fn port_lines(port: &ShownPort) -> Vec<[String; 7]> {
         addresses.next().unwrap_or_else(dash),
         port.mac.clone().unwrap_or_else(dash),
         port.vlan.map_or_else(dash, |vlan| vlan.to_string()),
-        port.ofport.map_or_else(dash, |ofport| if ofport == 65534 { "LOCAL".into() } else { ofport.to_string() }),
+        port.ofport
+            .map_or_else(dash, |ofport| if ofport == 65534 { "LOCAL".into() } else { ofport.to_string() }),
         format!("{}/{}", port.rx_packets, port.tx_packets),
     ]];
     lines.extend(addresses.map(|address| {

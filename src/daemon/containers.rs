@@ -2,7 +2,7 @@
 //!
 //! That a container's process ended is told by the kernel, faster than by Docker; see [`crate::process`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
@@ -11,7 +11,7 @@ use crate::docker::{Docker, DockerError, Event};
 use crate::frontend::sandbox_of;
 use crate::model::{Owner, Sandbox};
 use crate::ovsdb::Database;
-use crate::reconciler::Handle;
+use crate::reconciler::{Containers, Handle};
 use crate::records::Records;
 
 /// How long Docker is left alone when it does not answer.
@@ -19,33 +19,41 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// How many containers are looked up at once.
 const LOOKUPS_AT_ONCE: usize = 16;
 
-/// The containers with attachments, by record or mark, that run.
-///
-/// While Docker does not answer, the containers whose link stands are taken for running: a link ends with its
-/// container.
-pub(super) async fn running(docker: &Docker, database: &Database, records: &Records) -> Vec<Sandbox> {
-    let mut owners: BTreeMap<Owner, String> = BTreeMap::new();
-    for attachment in records.attachments().into_values() {
-        owners.insert(attachment.owner.clone(), attachment.host_link.clone());
+/// What is known of the containers with attachments, by record or mark.
+pub(super) async fn known(docker: &Docker, database: &Database, records: &Records) -> Containers {
+    let recorded = records.attachments().into_values().map(|attachment| attachment.owner.clone());
+    let marked = database.rows().ports.into_values().map(|row| row.attachment.owner.clone());
+    let owners: BTreeSet<Owner> = recorded.chain(marked).collect();
+    let lookups = owners.into_iter().map(|owner| look_up(docker, owner));
+    let found: Vec<Found> = stream::iter(lookups).buffered(LOOKUPS_AT_ONCE).collect().await;
+    let mut known = Containers::default();
+    for found in found {
+        match found {
+            Found::Runs(sandbox) => known.running.push(sandbox),
+            Found::Ended => {}
+            Found::Unknown(owner) => drop(known.unknown.insert(owner)),
+        }
     }
-    for row in database.rows().ports.into_values() {
-        owners.insert(row.attachment.owner.clone(), row.attachment.host_link.clone());
-    }
-    stream::iter(owners)
-        .map(|(owner, host_link)| async move {
-            if !owner.is_docker() {
-                return sandbox_of(&owner, None);
-            }
-            match docker.container(owner.as_str()).await {
-                Ok(container) => sandbox_of(&owner, container.pid.filter(|_| container.running)),
-                Err(DockerError::NoSuchContainer { .. }) => None,
-                Err(_) => Sandbox::presumed(&owner, &host_link),
-            }
-        })
-        .buffered(LOOKUPS_AT_ONCE)
-        .filter_map(|sandbox| async { sandbox })
-        .collect()
-        .await
+    known
+}
+
+enum Found {
+    Runs(Sandbox),
+    Ended,
+    Unknown(Owner),
+}
+
+async fn look_up(docker: &Docker, owner: Owner) -> Found {
+    let pid = if owner.is_docker() {
+        match docker.container(owner.as_str()).await {
+            Ok(container) => container.pid.filter(|_| container.running),
+            Err(DockerError::NoSuchContainer { .. }) => None,
+            Err(_) => return Found::Unknown(owner),
+        }
+    } else {
+        None
+    };
+    sandbox_of(&owner, pid).map_or(Found::Ended, Found::Runs)
 }
 
 /// Tells the reconciler of containers that start or are removed, as long as the daemon runs.
@@ -54,7 +62,9 @@ pub(super) async fn watch(docker: Docker, reconciler: Handle) {
     loop {
         match follow(&docker, &reconciler).await {
             Ok(()) => tracing::info!("Docker ended; waiting for it to come back"),
-            Err(error) if answered => tracing::info!("{error}; containers of Docker are attended to when it answers"),
+            Err(error) if answered => {
+                tracing::info!("{error}; containers of Docker are attended to when it answers");
+            }
             Err(_) => {}
         }
         answered = false;
@@ -65,7 +75,8 @@ pub(super) async fn watch(docker: Docker, reconciler: Handle) {
 /// Follows Docker's events until it ends. What happened before the first event is asked for.
 async fn follow(docker: &Docker, reconciler: &Handle) -> Result<(), DockerError> {
     let mut events = docker.events().await?;
-    let known: BTreeSet<String> = docker.containers().await?.into_iter().map(|container| container.id).collect();
+    let known: BTreeSet<String> =
+        docker.containers().await?.into_iter().map(|container| container.id).collect();
     for owner in reconciler.owners().await.into_iter().filter(Owner::is_docker) {
         if known.contains(owner.as_str()) {
             started(docker, reconciler, owner).await;

@@ -58,10 +58,10 @@ pub async fn run(config: Config, ready: impl FnOnce()) -> Result<(), Refused> {
     let link_news = netlink.subscribe().await?;
     let docker = Docker::connect();
 
-    let running = containers::running(&docker, &database, &records).await;
+    let known = containers::known(&docker, &database, &records).await;
     let shells =
         Shells { database, netlink, rundir: crate::place::rundir(&config.db), records: Some(records) };
-    let (reconciler, handle) = Reconciler::start(shells.clone(), Scope::Everything, running).await?;
+    let (reconciler, handle) = Reconciler::start(shells.clone(), Scope::Everything, known).await?;
     let frontend = Frontend::new(shells, docker.clone(), handle.clone());
     tracing::info!("ready on {} after {} ms", config.socket.display(), begun.elapsed().as_millis());
     ready();

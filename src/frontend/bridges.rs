@@ -29,16 +29,26 @@ impl Frontend {
             self.check_uplink(uplink).await?;
         }
         let revision = database.add_bridge(&spec).await?;
-        let made = match self.bridge_taken_up(name, revision, deadline).await {
-            Ok(()) => self.configure_local_port(&spec).await,
-            Err(refused) => Err(refused),
-        };
-        if let Err(refused) = made {
+        let made = self.finish_bridge(&spec, revision, deadline).await;
+        if made.is_err() {
             // What could not be finished is taken back; if that fails too, the first reason is the one to tell.
             let _ = database.del_bridge(name).await;
-            return Err(refused);
         }
-        self.settle(name.clone(), deadline).await
+        made
+    }
+
+    async fn finish_bridge(
+        &self,
+        spec: &BridgeSpec,
+        revision: i64,
+        deadline: Instant,
+    ) -> Result<Outcome, Refused> {
+        self.bridge_taken_up(&spec.name, revision, deadline).await?;
+        if let Some(uplink) = &spec.uplink {
+            self.port_taken_up(uplink, revision, deadline).await?;
+        }
+        self.configure_local_port(spec).await?;
+        self.settle(spec.name.clone(), deadline).await
     }
 
     pub(super) async fn del_br(&self, name: &LinkName, deadline: Instant) -> Result<Outcome, Refused> {
@@ -68,12 +78,18 @@ impl Frontend {
         let rows = database.rows();
         let bridge = rows.bridges.get(&name).ok_or_else(|| Refused::no_such_bridge(&name))?;
         if !bridge.managed {
-            self.check_vswitchd([&name].into_iter())?;
-            let revision = database.adopt_bridge(bridge.row).await?;
+            self.check_vswitchd([&name].into_iter()).await?;
+            let (revision, before) = database.adopt_bridge(bridge.row).await?;
             // The flow entries go in only when the switch has dropped its own for the changed fail mode.
-            if let TakenUp::Late = database.taken_up(None, revision, deadline).await {
-                return Err(late(&name));
+            let adopted = match database.taken_up(None, revision, deadline).await {
+                TakenUp::Late => Err(late(&name)),
+                _ => self.settle(name, deadline).await,
+            };
+            if adopted.is_err() {
+                // It would forward nothing: better as it was.
+                let _ = database.give_bridge_back(bridge.row, before).await;
             }
+            return adopted;
         }
         self.settle(name, deadline).await
     }
@@ -102,19 +118,24 @@ impl Frontend {
             }
             Remote::Flow => {}
         }
-        self.check_vswitchd([&bridge].into_iter())?;
+        self.check_vswitchd([&bridge].into_iter()).await?;
         let revision = database.add_tunnel(row.row, &tunnel).await?;
-        if let Err(refused) = self.port_taken_up(&tunnel.name, revision, deadline).await {
+        let made = match self.port_taken_up(&tunnel.name, revision, deadline).await {
+            Ok(()) => self.settle(bridge, deadline).await,
+            Err(refused) => Err(refused),
+        };
+        if made.is_err() {
             let _ = database.del_port(row.row, tunnel.name.as_str()).await;
-            return Err(refused);
         }
-        self.settle(bridge, deadline).await
+        made
     }
 
     async fn check_uplink(&self, uplink: &LinkName) -> Result<(), Refused> {
         let netlink = &self.shells.netlink;
         if netlink.link(uplink.as_str()).await?.is_none() {
-            return Err(Refused::other(format!("uplink {uplink} does not exist: `ip link` lists the links of this host")));
+            return Err(Refused::other(format!(
+                "uplink {uplink} does not exist: `ip link` lists the links of this host"
+            )));
         }
         if self.shells.database.has_port(uplink.as_str()) {
             return Err(Refused::other(format!(
@@ -154,7 +175,12 @@ impl Frontend {
         netlink.set_up(name).await.map_err(Refused::from)
     }
 
-    async fn bridge_taken_up(&self, name: &LinkName, revision: i64, deadline: Instant) -> Result<(), Refused> {
+    async fn bridge_taken_up(
+        &self,
+        name: &LinkName,
+        revision: i64,
+        deadline: Instant,
+    ) -> Result<(), Refused> {
         match self.shells.database.taken_up(Some(name.as_str()), revision, deadline).await {
             TakenUp::Yes => Ok(()),
             TakenUp::Late => Err(late(name)),

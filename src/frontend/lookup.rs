@@ -18,7 +18,9 @@ pub async fn look_up(docker: &Docker, container: &ContainerRef) -> Result<Sandbo
         ContainerRef::Docker(name) => {
             let found = docker.container(name).await?;
             let pid = found.pid.filter(|_| found.running).ok_or_else(|| {
-                Refused::other(format!("container {name} is not running: start it with `docker start {name}`"))
+                Refused::other(format!(
+                    "container {name} is not running: start it with `docker start {name}`"
+                ))
             })?;
             let host_network = || {
                 Refused::other(format!(
@@ -74,7 +76,9 @@ fn sandbox(
     let found = Netns::new(&netns);
     let cannot = |error: NetnsError| {
         let remedy = match &error {
-            NetnsError::Gone { .. } | NetnsError::NotANamespace { .. } => ": `ip netns` lists those that are there",
+            NetnsError::Gone { .. } | NetnsError::NotANamespace { .. } => {
+                ": `ip netns` lists those that are there"
+            }
             _ => "",
         };
         Refused::other(format!("{name}: {}{remedy}", Refused::because(&error)))

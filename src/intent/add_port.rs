@@ -70,7 +70,9 @@ impl AddPort {
 
     fn check(&self) -> Result<(), BadWord> {
         if self.interface.as_str() == "lo" {
-            return Err(BadWord("interface lo is the container's loopback: choose another name, as eth1".into()));
+            return Err(BadWord(
+                "interface lo is the container's loopback: choose another name, as eth1".into(),
+            ));
         }
         for (nth, address) in self.ipaddress.iter().enumerate() {
             check_address(address)?;
@@ -111,7 +113,9 @@ impl AddPort {
         if self.ipaddress.iter().any(|address| address.addr().is_ipv4() == ipv4) {
             return Ok(());
         }
-        Err(BadWord(format!("route {route} has no address of its family to leave from: give --ipaddress too")))
+        Err(BadWord(format!(
+            "route {route} has no address of its family to leave from: give --ipaddress too"
+        )))
     }
 
     fn check_mtu(&self, mtu: u32) -> Result<(), BadWord> {
@@ -132,10 +136,14 @@ fn check_address(address: &IpNet) -> Result<(), BadWord> {
     }
     let IpNet::V4(address) = address else { return Ok(()) };
     if address.prefix_len() == 0 {
-        return Err(BadWord(format!("address {address} has prefix length 0: give that of its subnet, as /24")));
+        return Err(BadWord(format!(
+            "address {address} has prefix length 0: give that of its subnet, as /24"
+        )));
     }
     // Of a /31 and a /32 every address is a host's (RFC 3021).
-    if address.prefix_len() < 31 && (address.addr() == address.network() || address.addr() == address.broadcast()) {
+    if address.prefix_len() < 31
+        && (address.addr() == address.network() || address.addr() == address.broadcast())
+    {
         return Err(BadWord(format!(
             "address {address} is its subnet's network or broadcast address: give a host's"
         )));
@@ -210,7 +218,8 @@ mod tests {
             (r#""vlan":-1"#, "-1"),
             (r#""color":"red""#, "color"),
         ] {
-            let refused = add_port(&format!(r#"{{"interface":"eth1","container":"c1",{words}}}"#)).unwrap_err();
+            let refused =
+                add_port(&format!(r#"{{"interface":"eth1","container":"c1",{words}}}"#)).unwrap_err();
             assert!(refused.contains(named), "{words}: {refused}");
         }
     }

@@ -44,6 +44,8 @@ pub use underlay::connect;
 /// Set inside a lab; its value is the lab's directory ([`Lab::directory`]).
 pub const LAB_ENV: &str = "FLOWPORT_LAB";
 
+use crate::netlink::NetlinkError;
+
 /// What can go wrong with a lab.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -91,7 +93,7 @@ pub enum LabError {
         what: String,
         /// The kernel's answer.
         #[source]
-        source: Box<rtnetlink::Error>,
+        source: Box<NetlinkError>,
     },
     /// The Docker Engine refused a request.
     #[error("lab: cannot {what}")]

@@ -6,18 +6,18 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 use rustix::mount::{UnmountFlags, mount_bind, unmount};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space};
 use tokio::process::{Child, Command};
+
+use crate::netlink::{self, Netlink};
 
 use super::world::unshare;
 use super::{Lab, LabError};
 
 /// Where the namespaces' names are.
 pub(super) const DIRECTORY: &str = "/run/netns";
-/// The loopback link is the first of every network namespace.
-const LOOPBACK_INDEX: u32 = 1;
+const LOOPBACK: &str = "lo";
 const NAME_MAX: usize = 32;
 
 /// A network namespace with its name and its loopback up. Dropped: the name goes, and the namespace when no process
@@ -47,8 +47,7 @@ impl Netns {
             mount_bind("/proc/thread-self/ns/net", &netns.path)
         })?
         .map_err(|error| LabError::io(format!("make {}", netns.path.display()), error))?;
-        let handle = netns.netlink()?;
-        set_up(&handle, LOOPBACK_INDEX, &netns.name).await?;
+        set_up(&Netlink::open_in(netlink::Netns::new(&netns.path)), &netns.name).await?;
         Ok(netns)
     }
 
@@ -82,15 +81,6 @@ impl Netns {
         let child = self.spawn(command)?;
         child.wait_with_output().await.map_err(|error| LabError::io(describe(command), error))
     }
-
-    /// A netlink connection into the namespace, served by a task of the current tokio runtime.
-    ///
-    /// # Errors
-    /// The namespace has gone or the socket cannot be made.
-    pub fn netlink(&self) -> Result<rtnetlink::Handle, LabError> {
-        in_netns(&self.path, netlink)?
-            .map_err(|error| LabError::io(format!("open netlink in {}", self.name), error))
-    }
 }
 
 impl Drop for Netns {
@@ -119,22 +109,14 @@ pub fn in_netns<T: Send>(netns: &Path, work: impl FnOnce() -> T + Send) -> Resul
 
 /// Sets the loopback of the current namespace up.
 pub(super) async fn set_loopback_up() -> Result<(), LabError> {
-    let handle = netlink().map_err(|error| LabError::io("open netlink", error))?;
-    set_up(&handle, LOOPBACK_INDEX, "the lab").await
+    set_up(&Netlink::open(), "the lab").await
 }
 
-async fn set_up(handle: &rtnetlink::Handle, index: u32, place: &str) -> Result<(), LabError> {
-    let up = LinkMessageBuilder::<LinkUnspec>::new().index(index).up().build();
-    handle.link().set(up).execute().await.map_err(|error| LabError::Netlink {
-        what: format!("set link {index} of {place} up"),
+async fn set_up(netlink: &Netlink, place: &str) -> Result<(), LabError> {
+    netlink.set_up(LOOPBACK).await.map_err(|error| LabError::Netlink {
+        what: format!("set the loopback of {place} up"),
         source: Box::new(error),
     })
-}
-
-fn netlink() -> io::Result<rtnetlink::Handle> {
-    let (connection, handle, _) = rtnetlink::new_connection()?;
-    tokio::spawn(connection);
-    Ok(handle)
 }
 
 /// On a new thread, because a namespace that is entered is entered by the thread.

@@ -1,10 +1,6 @@
 //! The wire between lab hosts.
 
-use std::fs::File;
-use std::os::fd::AsRawFd;
-
-use rtnetlink::packet_route::link::{InfoData, InfoVeth};
-use rtnetlink::{LinkMessageBuilder, LinkUnspec, LinkVeth};
+use crate::netlink::{Netlink, NetlinkError, Netns};
 
 use super::{LabError, LabHost};
 
@@ -21,24 +17,28 @@ pub async fn connect(
     peer_link: &str,
     mtu: u32,
 ) -> Result<(), LabError> {
-    let path = peer.netns().path();
-    let netns = File::open(path).map_err(|error| LabError::io(format!("open {}", path.display()), error))?;
-    let failed = |error| LabError::Netlink {
+    join(host, link, peer, peer_link, mtu).await.map_err(|error| LabError::Netlink {
         what: format!("join {link} of {} to {peer_link} of {}", host.name(), peer.name()),
         source: Box::new(error),
-    };
-    let far = LinkMessageBuilder::<LinkUnspec>::new()
-        .name(peer_link)
-        .setns_by_fd(netns.as_raw_fd())
-        .mtu(mtu)
-        .build();
-    let near = LinkMessageBuilder::<LinkVeth>::new(link, peer_link)
-        .set_info_data(InfoData::Veth(InfoVeth::Peer(far)))
-        .mtu(mtu)
-        .up()
-        .build();
-    host.netns().netlink()?.link().add(near).execute().await.map_err(failed)?;
-    // The far end cannot be made up: the kernel refuses that before the two know each other (veth_open).
-    let far_up = LinkMessageBuilder::<LinkUnspec>::new().name(peer_link).up().build();
-    peer.netns().netlink()?.link().change(far_up).execute().await.map_err(failed)
+    })
+}
+
+async fn join(
+    host: &LabHost,
+    link: &str,
+    peer: &LabHost,
+    peer_link: &str,
+    mtu: u32,
+) -> Result<(), NetlinkError> {
+    let here = Netlink::open_in(Netns::new(host.netns().path()));
+    let there = Netlink::open_in(Netns::new(peer.netns().path()));
+    // Both ends are made in one namespace, so that the far one needs a name that is free there for a moment.
+    let far = format!("{}~", &link[..link.len().min(14)]);
+    here.add_veth_pair(link, &far).await?;
+    here.move_to_netns(&far, &Netns::new(peer.netns().path()), peer_link).await?;
+    for (netlink, name) in [(&here, link), (&there, peer_link)] {
+        netlink.set_mtu(name, mtu).await?;
+        netlink.set_up(name).await?;
+    }
+    Ok(())
 }

@@ -7,7 +7,9 @@ use ipnet::IpNet;
 use super::LinkName;
 
 /// The `datapath_type` of a bridge.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, clap::ValueEnum)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, clap::ValueEnum,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum DatapathType {
     /// The kernel's datapath.

@@ -28,7 +28,9 @@ impl FromStr for ContainerRef {
     fn from_str(text: &str) -> Result<Self, BadWord> {
         if let Some(name) = text.strip_prefix("netns:") {
             return match name {
-                "" | "." | ".." => Err(BadWord(format!("{text:?} names no namespace: write netns:NAME or netns:/path"))),
+                "" | "." | ".." => {
+                    Err(BadWord(format!("{text:?} names no namespace: write netns:NAME or netns:/path")))
+                }
                 path if path.starts_with('/') => Ok(Self::Netns(tidy(path))),
                 name if name.contains('/') => {
                     Err(BadWord(format!("{text:?} is a relative path: write netns:NAME or netns:/path")))
@@ -150,10 +152,14 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// A sandbox of which is known only that the container's link stands, where it does.
-    pub fn presumed(owner: &Owner, host_link: &str) -> Option<Self> {
-        let link = Path::new("/sys/class/net").join(host_link);
-        link.exists().then(|| Self { owner: owner.clone(), netns: PathBuf::new(), inode: 0, pid: None })
+    /// A sandbox of which is known only that it is there.
+    pub fn presumed(owner: &Owner) -> Self {
+        Self { owner: owner.clone(), netns: PathBuf::new(), inode: 0, pid: None }
+    }
+
+    /// Whether nothing is known of it but that it is there.
+    pub fn is_presumed(&self) -> bool {
+        self.inode == 0
     }
 }
 

@@ -40,7 +40,8 @@ impl FromStr for Mac {
     type Err = BadWord;
 
     fn from_str(text: &str) -> Result<Self, BadWord> {
-        let bad = || BadWord(format!("{text:?} is no MAC address: write six hex pairs, as 02:42:0a:00:00:02"));
+        let bad =
+            || BadWord(format!("{text:?} is no MAC address: write six hex pairs, as 02:42:0a:00:00:02"));
         let mut bytes = [0; 6];
         let mut pairs = text.split(':');
         for byte in &mut bytes {
@@ -99,7 +100,9 @@ mod tests {
 
     #[test]
     fn multicast_zero_and_garbage_are_refused() {
-        for text in ["01:00:5e:00:00:01", "00:00:00:00:00:00", "1:2:3", "02:42:0a:00:00:02:03", "+2:42:0a:00:00:02"] {
+        for text in
+            ["01:00:5e:00:00:01", "00:00:00:00:00:00", "1:2:3", "02:42:0a:00:00:02:03", "+2:42:0a:00:00:02"]
+        {
             assert!(text.parse::<Mac>().is_err(), "{text}");
         }
     }

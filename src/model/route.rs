@@ -27,7 +27,9 @@ impl FromStr for Route {
             None => (text, None),
         };
         let bad = |what: &str| {
-            BadWord(format!("route {text:?} has a bad {what}: write it as 10.1.0.0/16 or 10.1.0.0/16@10.0.0.1"))
+            BadWord(format!(
+                "route {text:?} has a bad {what}: write it as 10.1.0.0/16 or 10.1.0.0/16@10.0.0.1"
+            ))
         };
         let destination: IpNet = destination.parse().map_err(|_| bad("destination"))?;
         let gateway = gateway.map(|ip| ip.parse::<IpAddr>().map_err(|_| bad("gateway"))).transpose()?;

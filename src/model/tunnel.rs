@@ -103,8 +103,9 @@ impl FromStr for Remote {
         if text == "flow" {
             return Ok(Self::Flow);
         }
-        let ip: IpAddr =
-            text.parse().map_err(|_| BadWord(format!("remote {text:?} is no IP address: give the other host's")))?;
+        let ip: IpAddr = text
+            .parse()
+            .map_err(|_| BadWord(format!("remote {text:?} is no IP address: give the other host's")))?;
         if ip.is_unspecified() || ip.is_multicast() || ip.is_loopback() {
             return Err(BadWord(format!("remote {ip} is no host's address: give the other host's")));
         }
@@ -129,7 +130,9 @@ impl FromStr for TunnelKey {
             return Ok(Self::Flow);
         }
         text.parse().map(Self::Fixed).map_err(|_| {
-            BadWord(format!("key {text:?} is no tunnel key: give a number (VXLAN and Geneve: 0 to 16777215) or flow"))
+            BadWord(format!(
+                "key {text:?} is no tunnel key: give a number (VXLAN and Geneve: 0 to 16777215) or flow"
+            ))
         })
     }
 }

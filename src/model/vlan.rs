@@ -6,7 +6,9 @@ use std::str::FromStr;
 use super::BadWord;
 
 /// A network of a bridge, named by its VLAN: 1 to 4095, or 0 for the untagged one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(try_from = "i64", into = "i64")]
 pub struct Vlan(u16);
 

@@ -37,6 +37,7 @@ pub(super) async fn run(
                 let why = serve(&mut exchange, &mut bundles, &reporter).await;
                 reporter.report(DatapathEvent::Lost(why.to_string())).await;
             }
+            Err(error) if error.is_nobody() => reporter.report(DatapathEvent::Away(error.to_string())).await,
             Err(error) => reporter.report(DatapathEvent::Lost(error.to_string())).await,
         }
         // Changes that were meant for the channel as it was are planned anew for the next.
@@ -107,14 +108,23 @@ impl Reporter {
 
 /// The messages of a bundle, in the order of [`FlowChanges`].
 fn messages(changes: &FlowChanges) -> Vec<Body> {
-    let FlowChanges { added_groups, modified_groups, deleted_flows, added_flows, modified_flows, deleted_groups } =
-        changes;
+    let FlowChanges {
+        added_groups,
+        modified_groups,
+        deleted_flows,
+        added_flows,
+        modified_flows,
+        deleted_groups,
+    } = changes;
     let buckets = |group: &Group| group.buckets.clone();
-    let added_groups = added_groups.iter().map(|group| GroupMod::add(group.id, Group::TYPE, buckets(group)).into());
+    let added_groups =
+        added_groups.iter().map(|group| GroupMod::add(group.id, Group::TYPE, buckets(group)).into());
     let modified_groups =
         modified_groups.iter().map(|group| GroupMod::modify(group.id, Group::TYPE, buckets(group)).into());
     let deleted_flows = deleted_flows.iter().map(|(key, cookie)| {
-        FlowMod::delete_strict(key.table_id, key.priority, key.matches.clone()).cookie_masked(*cookie, u64::MAX).into()
+        FlowMod::delete_strict(key.table_id, key.priority, key.matches.clone())
+            .cookie_masked(*cookie, u64::MAX)
+            .into()
     });
     let added_flows = added_flows.iter().map(|flow| written(FlowMod::add, flow));
     let modified_flows = modified_flows.iter().map(|flow| written(FlowMod::modify_strict, flow));

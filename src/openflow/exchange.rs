@@ -2,10 +2,14 @@
 
 use std::io;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use flowport_openflow::message::port::PortStatsRequest;
 use flowport_openflow::session::{Event, Session, SessionConfig, SessionError};
-use flowport_openflow::{Body, EncodeError, FlowStats, FlowStatsRequest, MultipartReply, MultipartReplyBody, MultipartRequestBody};
+use flowport_openflow::{
+    Body, EncodeError, FlowStats, FlowStatsRequest, MultipartReply, MultipartReplyBody, MultipartRequestBody,
+    PortNo, PortStats,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
@@ -13,6 +17,14 @@ use crate::place;
 
 /// How much is read at once: many messages of a long reply.
 const READ_SIZE: usize = 64 * 1024;
+
+/// How long the switch may be silent. On a socket of this host silence means work: adding or removing a thousand ports
+/// keeps ovs-vswitchd from everything else for many seconds. When it dies the socket tells.
+const SILENCE: Duration = Duration::from_secs(60);
+
+fn config() -> SessionConfig {
+    SessionConfig { handshake_timeout: SILENCE, probe_interval: SILENCE, ..SessionConfig::default() }
+}
 
 /// Why a channel is of no use.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +46,14 @@ pub enum OpenFlowError {
     Closed,
 }
 
+impl OpenFlowError {
+    /// Whether nobody listens on the socket.
+    pub(super) fn is_nobody(&self) -> bool {
+        let nobody = [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused];
+        matches!(self, Self::Io(error) if nobody.contains(&error.kind()))
+    }
+}
+
 /// A session and its socket.
 #[derive(Debug)]
 pub(super) struct Exchange {
@@ -49,8 +69,9 @@ impl Exchange {
     /// Connects and negotiates the version.
     pub(super) async fn open(socket: &Path) -> Result<Self, OpenFlowError> {
         let stream = UnixStream::connect(socket).await?;
-        let session = Session::new(SessionConfig::default(), Instant::now());
-        let mut exchange = Self { stream, session, input: vec![0; READ_SIZE], output: Vec::new(), written: 0 };
+        let session = Session::new(config(), Instant::now());
+        let mut exchange =
+            Self { stream, session, input: vec![0; READ_SIZE], output: Vec::new(), written: 0 };
         while !matches!(exchange.next().await?, Event::Ready { .. }) {}
         Ok(exchange)
     }
@@ -103,7 +124,10 @@ impl Exchange {
     }
 
     /// Reads the flow entries that one of the requests asks for.
-    pub(super) async fn flows(&mut self, requests: &[FlowStatsRequest]) -> Result<Vec<FlowStats>, OpenFlowError> {
+    pub(super) async fn flows(
+        &mut self,
+        requests: &[FlowStatsRequest],
+    ) -> Result<Vec<FlowStats>, OpenFlowError> {
         let questions = requests.iter().cloned().map(MultipartRequestBody::Flow);
         let answers = self.ask(questions).await?;
         let flows = answers.into_iter().filter_map(|answer| match answer {
@@ -125,4 +149,19 @@ pub async fn read_flows(
     requests: &[FlowStatsRequest],
 ) -> Result<Vec<FlowStats>, OpenFlowError> {
     Exchange::open(&place::management_socket(rundir, bridge)).await?.flows(requests).await
+}
+
+/// Reads the counters of all ports of a bridge, on a connection for this once.
+///
+/// # Errors
+///
+/// ovs-vswitchd does not answer, or refuses.
+pub async fn read_counters(rundir: &Path, bridge: &str) -> Result<Vec<PortStats>, OpenFlowError> {
+    let mut exchange = Exchange::open(&place::management_socket(rundir, bridge)).await?;
+    let all = MultipartRequestBody::PortStats(PortStatsRequest { port_no: PortNo::ANY });
+    let counters = exchange.ask([all]).await?.into_iter().filter_map(|answer| match answer {
+        MultipartReplyBody::PortStats(counters) => Some(counters),
+        _ => None,
+    });
+    Ok(counters.flatten().collect())
 }

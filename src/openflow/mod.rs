@@ -13,7 +13,7 @@ use crate::model::{EndpointId, LinkName, OWN_COOKIES, OWN_COOKIES_MASK, SHARED_C
 use crate::plan::{FlowChanges, Installed};
 use crate::reconciler::Event;
 
-pub use exchange::{OpenFlowError, read_flows};
+pub use exchange::{OpenFlowError, read_counters, read_flows};
 
 /// The bundles that may wait for a channel: the reconciler sends the next when the one before is answered.
 const BUNDLES: usize = 1;
@@ -42,8 +42,10 @@ pub enum DatapathEvent {
         /// Whose flow entries they were.
         endpoints: BTreeSet<EndpointId>,
     },
-    /// It is closed; the task goes on trying to open it.
+    /// It is closed, for this reason; the task goes on trying to open it.
     Lost(String),
+    /// It is closed and nobody listens: ovs-vswitchd does not run. The task goes on trying to open it.
+    Away(String),
 }
 
 /// Which flow entries a channel reads back.
@@ -96,12 +98,9 @@ impl Drop for Datapath {
 
 /// What the datapath's answers hold of ours.
 fn installed(flows: Vec<FlowStats>, groups: Vec<flowport_openflow::GroupDesc>) -> Installed {
-    Installed {
-        flows: flows.into_iter().map(|flow| (flow.key(), (flow.cookie, flow.instructions))).collect(),
-        groups: groups
-            .into_iter()
-            .filter(|group| crate::pipeline::owns_group(group.group_id))
-            .map(|group| (group.group_id, group.buckets))
-            .collect(),
-    }
+    let own = groups.into_iter().filter(|group| crate::pipeline::owns_group(group.group_id));
+    Installed::new(
+        flows.into_iter().map(|flow| (flow.key(), flow.cookie, flow.instructions)),
+        own.map(|group| (group.group_id, group.buckets)),
+    )
 }

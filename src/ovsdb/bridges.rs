@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use flowport_ovsdb::{Ref, Replica, Transaction, Uuid, Where};
-use flowport_ovsdb_schema::open_vswitch::{Bridge, BridgeFailMode, BridgeProtocols, Interface, OpenVSwitch, Port};
+use flowport_ovsdb_schema::open_vswitch::{
+    Bridge, BridgeFailMode, BridgeProtocols, Interface, OpenVSwitch, Port,
+};
 
 use crate::model::{BridgeSpec, LinkName, Tunnel};
 
@@ -19,6 +21,13 @@ pub enum TakenUp {
     Failed(Option<String>),
     /// ovs-vswitchd has not seen it yet.
     Late,
+}
+
+/// Who forwarded on a bridge before it was adopted.
+#[derive(Clone, Debug, Default)]
+pub struct Forwarding {
+    fail_mode: Option<BridgeFailMode>,
+    mark: Option<String>,
 }
 
 impl Database {
@@ -37,8 +46,11 @@ impl Database {
         let mut transaction = self.transaction();
         let mut ports = BTreeSet::from([insert_port(&mut transaction, spec.name.as_str(), "internal", [])]);
         ports.extend(spec.uplink.iter().map(|uplink| insert_port(&mut transaction, uplink.as_str(), "", [])));
-        let (forwarder, fail_mode) =
-            if spec.managed { (marks::MANAGED, Some(BridgeFailMode::from("secure"))) } else { (marks::PLAIN, None) };
+        let (forwarder, fail_mode) = if spec.managed {
+            (marks::MANAGED, Some(BridgeFailMode::from("secure")))
+        } else {
+            (marks::PLAIN, None)
+        };
         let bridge = transaction.insert(&Bridge {
             name: spec.name.to_string(),
             datapath_type: spec.datapath.to_string(),
@@ -63,24 +75,43 @@ impl Database {
         self.commit_revision(transaction).await
     }
 
-    /// Marks a bridge as managed: no flow entries but those it is given, OpenFlow 1.3 among what it speaks.
-    pub async fn adopt_bridge(&self, row: Uuid) -> Result<i64, TransactionFailed> {
+    /// Marks a bridge as managed: no flow entries but those it is given, OpenFlow 1.3 among what it speaks. Returns the
+    /// configuration's number, and the way back.
+    pub async fn adopt_bridge(&self, row: Uuid) -> Result<(i64, Forwarding), TransactionFailed> {
         let mut transaction = self.transaction();
+        let before = self.client.replica().row::<Bridge>(row).map(|found| Forwarding {
+            fail_mode: found.fail_mode.clone(),
+            mark: found.external_ids.get(marks::BRIDGE).cloned(),
+        });
         let bridge = || Where::<Bridge>::row(row);
         transaction.update(bridge(), [Bridge::FAIL_MODE.set(Some(BridgeFailMode::from("secure")))]);
         // An empty set of protocols stands for all that the switch knows.
-        let speaks_some = self.client.replica().row::<Bridge>(row).is_some_and(|found| !found.protocols.is_empty());
+        let speaks_some =
+            self.client.replica().row::<Bridge>(row).is_some_and(|found| !found.protocols.is_empty());
         if speaks_some {
             transaction.mutate(bridge(), [Bridge::PROTOCOLS.insert([BridgeProtocols::from("OpenFlow13")])]);
         }
         transaction.mutate(bridge(), [Bridge::EXTERNAL_IDS.put([(marks::BRIDGE, marks::MANAGED)])]);
-        self.commit_revision(transaction).await
+        Ok((self.commit_revision(transaction).await?, before.unwrap_or_default()))
+    }
+
+    /// Has a bridge forward as it did before it was adopted.
+    pub async fn give_bridge_back(&self, row: Uuid, before: Forwarding) -> Result<(), TransactionFailed> {
+        let mut transaction = self.transaction();
+        let bridge = || Where::<Bridge>::row(row);
+        transaction.update(bridge(), [Bridge::FAIL_MODE.set(before.fail_mode)]);
+        transaction.mutate(bridge(), [Bridge::EXTERNAL_IDS.remove([marks::BRIDGE])]);
+        if let Some(mark) = before.mark {
+            transaction.mutate(bridge(), [Bridge::EXTERNAL_IDS.insert([(marks::BRIDGE, mark)])]);
+        }
+        self.commit_revision(transaction).await.map(drop)
     }
 
     /// Inserts a tunnel port.
     pub async fn add_tunnel(&self, bridge: Uuid, tunnel: &Tunnel) -> Result<i64, TransactionFailed> {
         let mut transaction = self.transaction();
-        let port = insert_port(&mut transaction, tunnel.name.as_str(), &tunnel.kind.to_string(), tunnel.options());
+        let port =
+            insert_port(&mut transaction, tunnel.name.as_str(), &tunnel.kind.to_string(), tunnel.options());
         transaction.mutate(Where::<Bridge>::row(bridge), [Bridge::PORTS.insert([port])]);
         self.commit_revision(transaction).await
     }
@@ -97,7 +128,8 @@ impl Database {
 
     /// Waits until ovs-vswitchd has applied the configuration with this number, and says what became of `interface`.
     pub async fn taken_up(&self, interface: Option<&str>, revision: i64, deadline: Instant) -> TakenUp {
-        let applied = |replica: &Replica| replica.rows::<OpenVSwitch>().any(|(_, row)| row.cur_cfg >= revision);
+        let applied =
+            |replica: &Replica| replica.rows::<OpenVSwitch>().any(|(_, row)| row.cur_cfg >= revision);
         // That the deadline passed is seen in the replica.
         let _ = self.client.wait_for(applied, deadline).await;
         let replica = self.client.replica();
@@ -129,9 +161,9 @@ impl Database {
         let read = transaction.select(Where::<OpenVSwitch>::all());
         let committed = self.commit(transaction).await?;
         let rows = committed.rows::<OpenVSwitch>(read);
-        rows.first().map(|(_, row)| row.next_cfg).ok_or_else(|| {
-            TransactionFailed("table Open_vSwitch has no row: run `ovs-vsctl init`".into())
-        })
+        rows.first()
+            .map(|(_, row)| row.next_cfg)
+            .ok_or_else(|| TransactionFailed("table Open_vSwitch has no row: run `ovs-vsctl init`".into()))
     }
 }
 

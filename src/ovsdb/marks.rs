@@ -22,6 +22,11 @@ const ROUTES: &str = "flowport-routes";
 const MAC: &str = "flowport-mac";
 const MTU: &str = "flowport-mtu";
 
+/// Of an Interface row: set when a daemon has the attachment on record.
+pub(super) const RECORDED: &str = "flowport-recorded";
+/// Of the Open_vSwitch row, with an endpoint behind it: the port was on record, and was detached while no daemon ran.
+const DETACHED: &str = "flowport-detached-";
+
 /// Of a Bridge row: who forwards on it, [`MANAGED`] or [`PLAIN`].
 pub(super) const BRIDGE: &str = "flowport";
 /// Flowport forwards.
@@ -40,13 +45,25 @@ pub(super) fn of_attachment(attachment: &Attachment) -> BTreeMap<String, String>
         (CONTAINER.to_owned(), container.to_string()),
         (MAC.to_owned(), mac.to_string()),
     ]);
-    for (name, values) in [(ADDRESSES, joined(addresses)), (GATEWAYS, joined(gateways)), (ROUTES, joined(routes))] {
+    for (name, values) in
+        [(ADDRESSES, joined(addresses)), (GATEWAYS, joined(gateways)), (ROUTES, joined(routes))]
+    {
         if !values.is_empty() {
             marks.insert(name.to_owned(), values);
         }
     }
     marks.extend(mtu.map(|mtu| (MTU.to_owned(), mtu.to_string())));
     marks
+}
+
+/// The mark that an endpoint was detached while no daemon ran.
+pub(super) fn detached(endpoint: EndpointId) -> String {
+    format!("{DETACHED}{endpoint}")
+}
+
+/// The endpoints that were detached while no daemon ran, by the marks of the Open_vSwitch row.
+pub(super) fn all_detached(marks: &BTreeMap<String, String>) -> impl Iterator<Item = EndpointId> {
+    marks.keys().filter_map(|mark| mark.strip_prefix(DETACHED)?.parse().ok())
 }
 
 /// The attachment that an Interface row tells of, with the name, bridge and network that its Port row tells of.
@@ -84,7 +101,11 @@ fn joined<T: ToString>(values: &[T]) -> String {
 }
 
 fn split<T: FromStr>(values: Option<&String>) -> Vec<T> {
-    values.into_iter().flat_map(|values| values.split_whitespace()).filter_map(|value| value.parse().ok()).collect()
+    values
+        .into_iter()
+        .flat_map(|values| values.split_whitespace())
+        .filter_map(|value| value.parse().ok())
+        .collect()
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use crate::reconciler::Refused;
 
-pub use bridges::TakenUp;
+pub use bridges::{Forwarding, TakenUp};
 pub use observe::Rows;
 pub use show::{ShownBridge, ShownPort};
 
@@ -61,7 +61,9 @@ impl Database {
             Refused::other(format!("database {address:?} is no address: write unix:PATH or tcp:HOST:PORT"))
         })?;
         let options = ConnectOptions { connect_timeout: timeout, ..ConnectOptions::default() };
-        let client = Client::connect(&remotes, watched(), options).await.map_err(|error| no_database(address, &error))?;
+        let client = Client::connect(&remotes, watched(), options)
+            .await
+            .map_err(|error| no_database(address, &error))?;
         Ok(Self { client, address: address.into() })
     }
 
@@ -74,10 +76,7 @@ impl Database {
         let held = tokio::time::timeout(timeout, self.client.lock(LOCK)).await;
         let lock = held.map_err(|_| self.locked())?.map_err(|error| Refused::other(error.to_string()))?;
         // What the holder before us changed is seen before we begin.
-        self.client
-            .transact(Transaction::new())
-            .await
-            .map_err(|error| Refused::other(error.to_string()))?;
+        self.client.transact(Transaction::new()).await.map_err(|error| Refused::other(error.to_string()))?;
         Ok(lock)
     }
 
@@ -119,25 +118,29 @@ impl Database {
 
 /// The columns that are looked at; statistics, which change all the time, are not among them.
 fn watched() -> Monitor {
-    Monitor::of_only::<OpenVSwitch>(&[OpenVSwitch::BRIDGES.any(), OpenVSwitch::CUR_CFG.any()])
-        .and_only::<Bridge>(&[
-            Bridge::NAME.any(),
-            Bridge::PORTS.any(),
-            Bridge::DATAPATH_TYPE.any(),
-            Bridge::FAIL_MODE.any(),
-            Bridge::PROTOCOLS.any(),
-            Bridge::EXTERNAL_IDS.any(),
-        ])
-        .and_only::<Port>(&[Port::NAME.any(), Port::INTERFACES.any(), Port::TAG.any()])
-        .and_only::<Interface>(&[
-            Interface::NAME.any(),
-            Interface::TYPE.any(),
-            Interface::OPTIONS.any(),
-            Interface::OFPORT.any(),
-            Interface::MAC_IN_USE.any(),
-            Interface::ERROR.any(),
-            Interface::EXTERNAL_IDS.any(),
-        ])
+    Monitor::of_only::<OpenVSwitch>(&[
+        OpenVSwitch::BRIDGES.any(),
+        OpenVSwitch::CUR_CFG.any(),
+        OpenVSwitch::EXTERNAL_IDS.any(),
+    ])
+    .and_only::<Bridge>(&[
+        Bridge::NAME.any(),
+        Bridge::PORTS.any(),
+        Bridge::DATAPATH_TYPE.any(),
+        Bridge::FAIL_MODE.any(),
+        Bridge::PROTOCOLS.any(),
+        Bridge::EXTERNAL_IDS.any(),
+    ])
+    .and_only::<Port>(&[Port::NAME.any(), Port::INTERFACES.any(), Port::TAG.any()])
+    .and_only::<Interface>(&[
+        Interface::NAME.any(),
+        Interface::TYPE.any(),
+        Interface::OPTIONS.any(),
+        Interface::OFPORT.any(),
+        Interface::MAC_IN_USE.any(),
+        Interface::ERROR.any(),
+        Interface::EXTERNAL_IDS.any(),
+    ])
 }
 
 fn no_database(address: &str, error: &ConnectError) -> Refused {
@@ -146,7 +149,9 @@ fn no_database(address: &str, error: &ConnectError) -> Refused {
         ConnectError::NoSuchSocket { .. } | ConnectError::Refused { .. } => {
             Refused::other(format!("ovsdb-server is not running (no answer on {address}): {start}"))
         }
-        ConnectError::PermissionDenied { .. } => Refused::other(format!("permission denied on {address}: run as root")),
+        ConnectError::PermissionDenied { .. } => {
+            Refused::other(format!("permission denied on {address}: run as root"))
+        }
         error => Refused::other(error.to_string()),
     }
 }

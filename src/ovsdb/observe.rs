@@ -1,10 +1,10 @@
 //! From the replica to what is observed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use flowport_ovsdb::{Replica, Uuid};
-use flowport_ovsdb_schema::open_vswitch::{Bridge as BridgeRow, Interface, Port};
+use flowport_ovsdb_schema::open_vswitch::{Bridge as BridgeRow, Interface, OpenVSwitch, Port};
 
 use crate::model::{EndpointId, LinkName, Mac, TunnelKind, Vlan};
 use crate::plan::{Bridge, BridgePort, PortKind, PortRow, TunnelPort};
@@ -18,10 +18,15 @@ pub struct Rows {
     pub bridges: BTreeMap<LinkName, Bridge>,
     /// Ports with our marks, by endpoint.
     pub ports: BTreeMap<EndpointId, PortRow>,
+    /// Endpoints that were on record and were detached while no daemon ran.
+    pub detached: BTreeSet<EndpointId>,
 }
 
 pub(super) fn rows(replica: &Replica) -> Rows {
     let mut rows = Rows::default();
+    for (_, row) in replica.rows::<OpenVSwitch>() {
+        rows.detached.extend(marks::all_detached(&row.external_ids));
+    }
     for (row, bridge) in replica.rows::<BridgeRow>() {
         // ovs-vswitchd makes no device of a name that is none.
         let Ok(name) = bridge.name.parse::<LinkName>() else { continue };
@@ -60,8 +65,9 @@ fn endpoint(
         port: port_row,
         interface: interface_row,
         bridge: bridge.clone(),
-        ofport: ofport(interface),
+        ofport: port_no(interface.ofport),
         error: interface.error.clone(),
+        recorded: interface.external_ids.contains_key(marks::RECORDED),
         attachment: Arc::new(attachment),
     };
     Some((row.attachment.endpoint(), row))
@@ -80,12 +86,12 @@ fn bridge_port(port: &Port, interface: &Interface) -> BridgePort {
         _ => PortKind::Uplink,
     };
     let tag = port.tag.map(|tag| Vlan::from_tag(Some(tag)));
-    BridgePort { name: interface.name.clone(), ofport: ofport(interface), tag, kind, tunnel }
+    BridgePort { name: interface.name.clone(), ofport: port_no(interface.ofport), tag, kind, tunnel }
 }
 
 /// The port number in 32 bits. The column is absent before ovs-vswitchd has seen the row, -1 when it could not use it,
 /// and has reserved numbers in the 16 bits of OpenFlow 1.0 (`OFPP_LOCAL` is 65534).
-fn ofport(interface: &Interface) -> Option<u32> {
-    let ofport = u16::try_from(interface.ofport?).ok().filter(|ofport| *ofport > 0)?;
+pub(super) fn port_no(ofport: Option<i64>) -> Option<u32> {
+    let ofport = u16::try_from(ofport?).ok().filter(|ofport| *ofport > 0)?;
     Some(if ofport >= 0xff00 { 0xffff_0000 | u32::from(ofport) } else { ofport.into() })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use flowport_openflow::PortNo;
 use flowport_ovsdb::{Transaction, Where};
 use flowport_ovsdb_schema::open_vswitch::{Bridge, Interface, Port};
 use serde::Serialize;
@@ -56,12 +57,26 @@ pub struct ShownPort {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remote: Option<String>,
     /// Packets that came in from it.
-    pub rx_packets: i64,
+    pub rx_packets: u64,
     /// Packets that went out to it.
-    pub tx_packets: i64,
+    pub tx_packets: u64,
     /// What ovs-vswitchd says is wrong with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+impl ShownBridge {
+    /// Whether Flowport forwards on it.
+    pub fn is_managed(&self) -> bool {
+        self.flowport.as_deref() == Some(marks::MANAGED)
+    }
+}
+
+impl ShownPort {
+    /// Its number in the 32 bits of OpenFlow 1.3.
+    pub fn port_no(&self) -> Option<PortNo> {
+        super::observe::port_no(self.ofport).map(PortNo)
+    }
 }
 
 impl Database {
@@ -80,11 +95,14 @@ impl Database {
                     own.map(|interface| shown(bridge, port, interface)).collect::<Vec<_>>()
                 });
                 let mut ports: Vec<ShownPort> = ports.collect();
-                ports.sort_by(|a, b| (&a.container, &a.interface, &a.name).cmp(&(&b.container, &b.interface, &b.name)));
+                ports.sort_by(|a, b| {
+                    (&a.container, &a.interface, &a.name).cmp(&(&b.container, &b.interface, &b.name))
+                });
                 ShownBridge {
                     name: bridge.name.clone(),
                     flowport: bridge.external_ids.get(marks::BRIDGE).cloned(),
-                    datapath: if bridge.datapath_type.is_empty() { "system" } else { &bridge.datapath_type }.to_owned(),
+                    datapath: if bridge.datapath_type.is_empty() { "system" } else { &bridge.datapath_type }
+                        .to_owned(),
                     ports,
                 }
             })
@@ -99,7 +117,8 @@ fn shown(bridge: &Bridge, port: &Port, interface: &Interface) -> ShownPort {
     let vlan = Vlan::from_tag(port.tag);
     let attachment =
         bridge_name.and_then(|name| marks::attachment(&interface.external_ids, &interface.name, &name, vlan));
-    let counter = |name: &str| interface.statistics.get(name).copied().unwrap_or(0);
+    let counter =
+        |name: &str| interface.statistics.get(name).and_then(|count| u64::try_from(*count).ok()).unwrap_or(0);
     ShownPort {
         name: interface.name.clone(),
         kind: interface.type_.clone(),
@@ -107,7 +126,10 @@ fn shown(bridge: &Bridge, port: &Port, interface: &Interface) -> ShownPort {
         container_id: attachment.as_ref().map(|of| of.owner.to_string()),
         interface: attachment.as_ref().map(|of| of.interface.to_string()),
         addresses: attachment.iter().flat_map(|of| &of.addresses).map(ToString::to_string).collect(),
-        mac: attachment.as_ref().map(|of| of.mac.to_string()).or_else(|| interface.mac_in_use.clone()),
+        // ovs-vswitchd makes an address up for a tunnel, which no packet has.
+        mac: attachment.as_ref().map(|of| of.mac.to_string()).or_else(|| {
+            interface.mac_in_use.clone().filter(|_| !interface.options.contains_key("remote_ip"))
+        }),
         vlan: port.tag.map(|_| vlan.id()),
         ofport: interface.ofport,
         remote: interface.options.get("remote_ip").cloned(),

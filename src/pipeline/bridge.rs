@@ -1,5 +1,7 @@
 //! What a bridge contributes by itself and by its ports that are no endpoint's.
 
+use std::net::Ipv6Addr;
+
 use flowport_openflow::{Action, MacAddr, Match, PortNo, VlanVid};
 
 use crate::model::{Mac, SHARED_COOKIE, Vlan};
@@ -7,8 +9,12 @@ use crate::model::{Mac, SHARED_COOKIE, Vlan};
 use super::endpoint::push_tag;
 use super::flow::Does;
 use super::{
-    CLASSIFY, FLOOD, FORWARD, FROM_UPLINK, Flow, METADATA_MASK, NETWORK_MASK, RESPOND, RETURN, UndeclaredFlow,
+    CLASSIFY, FLOOD, FORWARD, FROM_LINK, FROM_TUNNEL, Flow, GUARD, METADATA_MASK, NETWORK_MASK, RESPOND,
+    RETURN, UndeclaredFlow,
 };
+
+/// ICMPv6 type (RFC 4861 section 4.3).
+const NEIGHBOR_SOLICITATION: u8 = 135;
 
 /// A port of this host itself: trusted, and known by its MAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +34,15 @@ pub struct Uplink {
     pub port: PortNo,
     /// How it tells networks apart.
     pub kind: UplinkKind,
+    /// Whether it is a tunnel.
+    pub is_tunnel: bool,
+}
+
+impl Uplink {
+    /// The metadata of a packet of this network that came by it.
+    fn metadata(&self, vlan: Vlan) -> u64 {
+        u64::from(vlan.id()) | if self.is_tunnel { FROM_TUNNEL } else { FROM_LINK }
+    }
 }
 
 /// How an uplink tells networks apart.
@@ -52,11 +67,14 @@ pub fn bridge_flows(
         flows.push(Flow::new(table, priority, SHARED_COOKIE, matches, does)?);
         Ok(())
     };
+    // Addresses are given by us, and each to one; that a new interface looks for another with its own concerns nobody.
+    let probe = Match::builder().icmpv6().icmpv6_type(NEIGHBOR_SOLICITATION).ipv6_src(Ipv6Addr::UNSPECIFIED);
+    add(&GUARD, 110, probe, Does::default())?;
     add(&RESPOND, 0, Match::builder(), Does::goto(&FORWARD))?;
     let many = Match::builder().eth_dst((MacAddr::MULTICAST_BIT, MacAddr::MULTICAST_BIT));
     add(&FORWARD, 50, many, Does::goto(&FLOOD))?;
-    let from_here = Match::builder().metadata((0, FROM_UPLINK));
-    add(&FORWARD, 0, from_here, Does::goto(&FLOOD))?;
+    let not_by_tunnel = Match::builder().metadata((0, FROM_TUNNEL));
+    add(&FORWARD, 0, not_by_tunnel, Does::goto(&FLOOD))?;
     add(&RETURN, 0, Match::builder(), Does::apply([Action::output(PortNo::IN_PORT)]))?;
 
     for member in members {
@@ -70,7 +88,7 @@ pub fn bridge_flows(
     }
     for uplink in uplinks {
         let from = || Match::builder().in_port(uplink.port);
-        let enter = |vlan: Vlan| Does::goto(&RESPOND).metadata(u64::from(vlan.id()) | FROM_UPLINK);
+        let enter = |vlan: Vlan| Does::goto(&RESPOND).metadata(uplink.metadata(vlan));
         match uplink.kind {
             UplinkKind::Access(vlan) => add(&CLASSIFY, 100, from().vlan_vid(VlanVid::NONE), enter(vlan))?,
             UplinkKind::Keyed => {
@@ -84,7 +102,7 @@ pub fn bridge_flows(
                 for vlan in networks.iter().filter(|vlan| **vlan != Vlan::UNTAGGED) {
                     let tagged = from().vlan_vid(VlanVid::tagged(vlan.id()));
                     let untag = Does::apply([Action::PopVlan]);
-                    let network = u64::from(vlan.id()) | FROM_UPLINK;
+                    let network = uplink.metadata(*vlan);
                     add(&CLASSIFY, 100, tagged, untag.metadata(network).then_goto(&RESPOND))?;
                     let back = from().metadata((network, METADATA_MASK));
                     let tag = push_tag(vlan.id()).into_iter().chain([Action::output(PortNo::IN_PORT)]);

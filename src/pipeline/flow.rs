@@ -53,7 +53,8 @@ impl Flow {
         matches: MatchBuilder,
         does: Does,
     ) -> Result<Self, UndeclaredFlow> {
-        let matches = matches.build().map_err(|source| UndeclaredFlow::Match { table: table.name, source })?;
+        let matches =
+            matches.build().map_err(|source| UndeclaredFlow::Match { table: table.name, source })?;
         if let Some(field) = matches.fields().iter().find(|field| !table.matches.contains(&field.name())) {
             return Err(UndeclaredFlow::Field { table: table.name, field: field.name() });
         }

@@ -9,8 +9,8 @@
 //! | 5 flood | what is for many, or for nobody known here |
 //! | 6 return | out again through the port of entry, tagged as that port needs it |
 //!
-//! Nothing is learned. Packets from an uplink or tunnel carry [`FROM_UPLINK`] and never leave by another uplink or
-//! tunnel, so that a full mesh of hosts has no loop.
+//! Nothing is learned. What came by a tunnel goes to ports of this host only, and what came by a link to other hosts
+//! does not go into a tunnel, so that a full mesh of tunnels has no loop.
 
 mod bridge;
 mod endpoint;
@@ -26,7 +26,9 @@ pub use table::{CLASSIFY, FLOOD, FORWARD, GUARD, RESPOND, RETURN, Table};
 
 /// The bits of `metadata` that hold the network.
 const NETWORK_MASK: u64 = 0xffff_ffff;
-/// The bit of `metadata` that is set for packets which came from another host.
-const FROM_UPLINK: u64 = 1 << 32;
+/// The bit of `metadata` that is set for packets which came by a tunnel.
+const FROM_TUNNEL: u64 = 1 << 32;
+/// The bit of `metadata` that is set for packets which came by another way from other hosts.
+const FROM_LINK: u64 = 1 << 33;
 /// All bits of `metadata` that the pipeline uses.
-const METADATA_MASK: u64 = NETWORK_MASK | FROM_UPLINK;
+const METADATA_MASK: u64 = NETWORK_MASK | FROM_TUNNEL | FROM_LINK;

@@ -7,7 +7,7 @@ use crate::model::{SHARED_COOKIE, Vlan};
 use super::bridge::{Uplink, UplinkKind};
 use super::endpoint::push_tag;
 use super::flow::Does;
-use super::{FLOOD, FROM_UPLINK, Flow, METADATA_MASK, UndeclaredFlow};
+use super::{FLOOD, FROM_LINK, FROM_TUNNEL, Flow, METADATA_MASK, UndeclaredFlow};
 
 /// The groups with these bits set are ours.
 const OWN_GROUPS: u32 = 0xf << 28;
@@ -17,6 +17,10 @@ const PART_SHIFT: u32 = 24;
 const MEMBERS_OF_A_GROUP: usize = 1000;
 /// The most parts that a network's group can have.
 const MOST_PARTS: usize = 14;
+
+/// Where IPv6 hosts send what only routers want: solicitations (`ff02::2`, RFC 4861) and multicast listener reports
+/// (`ff02::16`, RFC 3810). Each new interface says both; with a thousand containers that must not go to each of them.
+const FOR_ROUTERS: [MacAddr; 2] = [MacAddr([0x33, 0x33, 0, 0, 0, 2]), MacAddr([0x33, 0x33, 0, 0, 0, 0x16])];
 
 /// Whether a group is ours by its number; the others are never touched.
 pub fn owns_group(group: GroupId) -> bool {
@@ -48,32 +52,47 @@ impl Group {
 pub struct Network {
     /// Its VLAN.
     pub vlan: Vlan,
-    /// The ports of this host that belong to it, in ascending order.
+    /// The ports of this host itself, which may route: in ascending order.
+    pub hosts: Vec<PortNo>,
+    /// All ports of this host that belong to it, endpoints and the host's own, in ascending order.
     pub members: Vec<PortNo>,
 }
 
 /// The flow entries and groups of a network; all entries carry the shared cookie.
-pub fn network_flows(network: &Network, uplinks: &[Uplink]) -> Result<(Vec<Flow>, Vec<Group>), UndeclaredFlow> {
-    let Network { vlan, members } = network;
+pub fn network_flows(
+    network: &Network,
+    uplinks: &[Uplink],
+) -> Result<(Vec<Flow>, Vec<Group>), UndeclaredFlow> {
+    let Network { vlan, hosts, members } = network;
     let groups = groups(*vlan, members);
     let local: Vec<Action> = groups.first().map(|root| Action::group(root.id)).into_iter().collect();
-    let remote = outputs(*vlan, uplinks);
+    let (tunnels, links): (Vec<Uplink>, Vec<Uplink>) = uplinks.iter().partition(|uplink| uplink.is_tunnel);
+    let everywhere = outputs(*vlan, uplinks);
+    let by_links = if links.len() > 1 { outputs(*vlan, &links) } else { Vec::new() };
     let bits = u64::from(vlan.id());
-    let from_here = || Match::builder().metadata((bits, METADATA_MASK));
-    let from_elsewhere = Match::builder().metadata((bits | FROM_UPLINK, METADATA_MASK));
+    let from = |way: u64| Match::builder().metadata((bits | way, METADATA_MASK));
     let many = (MacAddr::MULTICAST_BIT, MacAddr::MULTICAST_BIT);
 
     let mut flows = Vec::new();
     let mut add = |priority, matches, actions: Vec<Action>| {
-        if !actions.is_empty() {
-            flows.push(Flow::new(&FLOOD, priority, SHARED_COOKIE, matches, Does::apply(actions))?);
-        }
+        flows.push(Flow::new(&FLOOD, priority, SHARED_COOKIE, matches, Does::apply(actions))?);
         Ok(())
     };
-    add(100, from_here().eth_dst(many), [local.clone(), remote.clone()].concat())?;
-    add(100, from_elsewhere.eth_dst(many), local)?;
+    add(100, from(0).eth_dst(many), [local.clone(), everywhere.clone()].concat())?;
+    let routers: Vec<Action> =
+        hosts.iter().map(|port| Action::output(*port)).chain(everywhere.clone()).collect();
+    for group in FOR_ROUTERS {
+        add(110, from(0).eth_dst(group), routers.clone())?;
+    }
     // One that is not known here may be behind an uplink, never behind a port of this host: those are all known.
-    add(50, from_here(), remote)?;
+    add(50, from(0), everywhere)?;
+    if !links.is_empty() {
+        add(100, from(FROM_LINK).eth_dst(many), [local.clone(), by_links.clone()].concat())?;
+        add(50, from(FROM_LINK), by_links)?;
+    }
+    if !tunnels.is_empty() {
+        add(100, from(FROM_TUNNEL).eth_dst(many), local)?;
+    }
     Ok((flows, groups))
 }
 

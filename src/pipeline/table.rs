@@ -16,14 +16,28 @@ pub struct Table {
 }
 
 /// To which network, and to which endpoint, does the packet belong?
-pub const CLASSIFY: Table =
-    Table { id: TableId(0), name: "classify", matches: &["in_port", "vlan_vid", "tunnel_id"], goes_to: &[1, 2] };
+pub const CLASSIFY: Table = Table {
+    id: TableId(0),
+    name: "classify",
+    matches: &["in_port", "vlan_vid", "tunnel_id"],
+    goes_to: &[1, 2],
+};
 
 /// Is the sender who it says it is?
 pub const GUARD: Table = Table {
     id: TableId(1),
     name: "guard",
-    matches: &["in_port", "eth_src", "eth_type", "arp_spa", "arp_sha", "ipv4_src"],
+    matches: &[
+        "in_port",
+        "eth_src",
+        "eth_type",
+        "arp_spa",
+        "arp_sha",
+        "ipv4_src",
+        "ipv6_src",
+        "ip_proto",
+        "icmpv6_type",
+    ],
     goes_to: &[2],
 };
 
@@ -40,7 +54,9 @@ pub const FORWARD: Table =
     Table { id: TableId(4), name: "forward", matches: &["metadata", "eth_dst"], goes_to: &[5] };
 
 /// Who else might want it?
-pub const FLOOD: Table = Table { id: TableId(5), name: "flood", matches: &["metadata", "eth_dst"], goes_to: &[] };
+pub const FLOOD: Table =
+    Table { id: TableId(5), name: "flood", matches: &["metadata", "eth_dst"], goes_to: &[] };
 
 /// How does it go back?
-pub const RETURN: Table = Table { id: TableId(6), name: "return", matches: &["in_port", "metadata"], goes_to: &[] };
+pub const RETURN: Table =
+    Table { id: TableId(6), name: "return", matches: &["in_port", "metadata"], goes_to: &[] };

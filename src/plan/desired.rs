@@ -51,7 +51,9 @@ impl Desired {
 
     /// Whether the endpoint should have a port now.
     pub fn wants(&self, endpoint: EndpointId, observed: &Observed) -> bool {
-        self.attachments.get(&endpoint).is_some_and(|attachment| observed.running.contains_key(&attachment.owner))
+        self.attachments
+            .get(&endpoint)
+            .is_some_and(|attachment| observed.running.contains_key(&attachment.owner))
     }
 
     /// Whether a port that is there should go.

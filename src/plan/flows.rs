@@ -1,8 +1,8 @@
 //! Flow entries and groups of a managed bridge that are missing, wrong, or nobody's any more.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use flowport_openflow::{Bucket, Cookie, FlowKey, GroupId, Instruction, PortNo};
+use flowport_openflow::{Cookie, FlowKey, GroupId, PortNo};
 
 use crate::model::{EndpointId, LinkName, OWN_COOKIES, OWN_COOKIES_MASK, Vlan};
 use crate::pipeline::{
@@ -10,41 +10,7 @@ use crate::pipeline::{
     network_flows,
 };
 
-use super::{BridgePort, Desired, Observed, PortKind};
-
-/// What a datapath holds of ours.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Installed {
-    /// Flow entries with our cookies.
-    pub flows: HashMap<FlowKey, (Cookie, Vec<Instruction>)>,
-    /// Groups of ours.
-    pub groups: BTreeMap<GroupId, Vec<Bucket>>,
-}
-
-impl Installed {
-    /// Whether it holds flow entries of the endpoint.
-    pub fn has_flows_of(&self, endpoint: EndpointId) -> bool {
-        self.flows.values().any(|(cookie, _)| cookie.0 == endpoint.cookie())
-    }
-
-    /// What it holds when the changes have been applied.
-    pub fn apply(&mut self, changes: &FlowChanges) {
-        let FlowChanges { added_groups, modified_groups, deleted_flows, added_flows, modified_flows, deleted_groups } =
-            changes;
-        for group in added_groups.iter().chain(modified_groups) {
-            self.groups.insert(group.id, group.buckets.clone());
-        }
-        for (key, _) in deleted_flows {
-            self.flows.remove(key);
-        }
-        for flow in added_flows.iter().chain(modified_flows) {
-            self.flows.insert(flow.key.clone(), (flow.cookie, flow.instructions.clone()));
-        }
-        for group in deleted_groups {
-            self.groups.remove(group);
-        }
-    }
-}
+use super::{BridgePort, Datapath, Desired, Installed, Observed, PortKind};
 
 /// Changes of one datapath, in the order in which they are to be made: groups before the entries that name them,
 /// groups go when no entry names them any more.
@@ -84,8 +50,14 @@ impl FlowChanges {
 /// # Errors
 ///
 /// The pipeline contradicts its own declaration.
-pub fn flows(desired: &Desired, observed: &Observed, bridge: &LinkName) -> Result<Option<FlowChanges>, UndeclaredFlow> {
-    let (Some(row), Some(installed)) = (observed.bridges.get(bridge), observed.datapaths.get(bridge)) else {
+pub fn flows(
+    desired: &Desired,
+    observed: &Observed,
+    bridge: &LinkName,
+) -> Result<Option<FlowChanges>, UndeclaredFlow> {
+    let (Some(row), Some(Datapath::Read(installed))) =
+        (observed.bridges.get(bridge), observed.datapaths.get(bridge))
+    else {
         return Ok(None);
     };
     if !row.managed {
@@ -93,10 +65,12 @@ pub fn flows(desired: &Desired, observed: &Observed, bridge: &LinkName) -> Resul
     }
     let mut wanted = Vec::new();
     let mut members: Vec<Member> = row.ports.iter().filter_map(host_port).collect();
-    let mut networks: BTreeMap<Vlan, Vec<PortNo>> = BTreeMap::from([(Vlan::UNTAGGED, Vec::new())]);
+    let mut networks = BTreeMap::from([(Vlan::UNTAGGED, Network::default())]);
     members.sort_by_key(|member| member.port);
     for member in &members {
-        networks.entry(member.vlan).or_default().push(member.port);
+        let network = networks.entry(member.vlan).or_default();
+        network.hosts.push(member.port);
+        network.members.push(member.port);
     }
     for (endpoint, port) in observed.ports.iter().filter(|(_, row)| row.bridge == *bridge) {
         let Some(ofport) = port.ofport.map(PortNo) else { continue };
@@ -109,18 +83,20 @@ pub fn flows(desired: &Desired, observed: &Observed, bridge: &LinkName) -> Resul
         if attachment.bridge != *bridge {
             continue;
         }
-        networks.entry(attachment.vlan).or_default().push(ofport);
+        networks.entry(attachment.vlan).or_default().members.push(ofport);
         if desired.scope.holds(*endpoint) {
             wanted.extend(endpoint_flows(attachment, ofport)?);
         }
     }
     let uplinks: Vec<Uplink> = row.ports.iter().filter_map(uplink).collect();
     let vlans: Vec<Vlan> = networks.keys().copied().collect();
-    wanted.extend(bridge_flows(&members, &uplinks, &vlans)?);
+    // The bridge's own come first, so that no container takes the place of the host.
+    let mut wanted = [bridge_flows(&members, &uplinks, &vlans)?, wanted].concat();
     let mut groups = Vec::new();
-    for (vlan, mut members) in networks {
-        members.sort();
-        let (flows, of_network) = network_flows(&Network { vlan, members }, &uplinks)?;
+    for (vlan, mut network) in networks {
+        network.vlan = vlan;
+        network.members.sort();
+        let (flows, of_network) = network_flows(&network, &uplinks)?;
         wanted.extend(flows);
         groups.extend(of_network);
     }
@@ -139,15 +115,20 @@ fn uplink(port: &BridgePort) -> Option<Uplink> {
         (PortKind::Uplink, Some(vlan)) => UplinkKind::Access(vlan),
         (PortKind::Uplink, None) => UplinkKind::Trunk,
     };
-    Some(Uplink { port: PortNo(port.ofport?), kind })
+    Some(Uplink { port: PortNo(port.ofport?), kind, is_tunnel: port.tunnel.is_some() })
 }
 
-fn difference(desired: &Desired, installed: &Installed, wanted: Vec<Flow>, groups: Vec<Group>) -> FlowChanges {
+fn difference(
+    desired: &Desired,
+    installed: &Installed,
+    wanted: Vec<Flow>,
+    groups: Vec<Group>,
+) -> FlowChanges {
     let mut changes = FlowChanges::default();
     let mut kept = BTreeSet::new();
     for group in groups {
         kept.insert(group.id);
-        match installed.groups.get(&group.id) {
+        match installed.groups().get(&group.id) {
             None => changes.added_groups.push(group),
             Some(buckets) if *buckets != group.buckets => changes.modified_groups.push(group),
             Some(_) => {}
@@ -155,12 +136,15 @@ fn difference(desired: &Desired, installed: &Installed, wanted: Vec<Flow>, group
     }
     // A group that names others comes after them, and before them in number.
     changes.added_groups.sort_by_key(|group| std::cmp::Reverse(group.id));
-    changes.deleted_groups = installed.groups.keys().copied().filter(|id| !kept.contains(id)).collect();
+    changes.deleted_groups = installed.groups().keys().copied().filter(|id| !kept.contains(id)).collect();
 
-    let mut wanted_keys = std::collections::HashSet::with_capacity(wanted.len());
+    let mut wanted_keys = HashSet::with_capacity(wanted.len());
     for flow in wanted {
-        wanted_keys.insert(flow.key.clone());
-        match installed.flows.get(&flow.key) {
+        // A datapath holds one entry of a key: of two that are wanted the first is, or each round would undo the last.
+        if !wanted_keys.insert(flow.key.clone()) {
+            continue;
+        }
+        match installed.flows().get(&flow.key) {
             Some((cookie, instructions)) if *cookie == flow.cookie && *instructions == flow.instructions => {}
             Some((cookie, _)) if *cookie == flow.cookie => changes.modified_flows.push(flow),
             _ => changes.added_flows.push(flow),
@@ -171,10 +155,13 @@ fn difference(desired: &Desired, installed: &Installed, wanted: Vec<Flow>, group
         ours && EndpointId::from_cookie(cookie.0).is_none_or(|endpoint| desired.scope.holds(endpoint))
     };
     changes.deleted_flows = installed
-        .flows
+        .flows()
         .iter()
         .filter(|(key, (cookie, _))| may_delete(*cookie) && !wanted_keys.contains(*key))
         .map(|(key, (cookie, _))| (key.clone(), *cookie))
         .collect();
     changes
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,7 +54,9 @@ pub fn links(desired: &Desired, observed: &Observed) -> Vec<LinkEffect> {
             Some(link) if link.leftover => Some(LinkEffect::Del(endpoint)),
             // A row that ovs-vswitchd failed to use goes first, so that its error is not taken for the new link's.
             None if observed.ports.get(&endpoint).is_some_and(|row| row.error.is_some()) => None,
-            None => Some(LinkEffect::Add { attachment, sandbox, mtu, tx_checksum_offload: !bridge.userspace }),
+            None => {
+                Some(LinkEffect::Add { attachment, sandbox, mtu, tx_checksum_offload: !bridge.userspace })
+            }
             // What another tool made keeps the MTU it was given.
             Some(link) if link.mtu != mtu && attachment.host_link == endpoint.host_link() => {
                 Some(LinkEffect::SetMtu { attachment, sandbox, mtu })

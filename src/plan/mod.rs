@@ -6,6 +6,7 @@
 
 mod desired;
 mod flows;
+mod installed;
 mod links;
 mod observed;
 mod records;
@@ -13,7 +14,8 @@ mod rows;
 mod status;
 
 pub use desired::{Desired, Scope};
-pub use flows::{FlowChanges, Installed, flows};
+pub use flows::{FlowChanges, flows};
+pub use installed::{Datapath, Installed};
 pub use links::{LinkEffect, links};
 pub use observed::{Bridge, BridgePort, Link, Observed, PortKind, PortRow, TunnelPort};
 pub use records::{RecordEffect, records};

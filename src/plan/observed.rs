@@ -1,6 +1,6 @@
 //! What is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use flowport_ovsdb::Uuid;
 
 use crate::model::{Attachment, DEFAULT_MTU, EndpointId, LinkName, Mac, Owner, Sandbox, TunnelKind, Vlan};
 
-use super::flows::Installed;
+use super::Datapath;
 
 /// What IPv6 needs (RFC 8200 section 5): no container's interface is made smaller by itself.
 const LEAST_MTU: u32 = 1280;
@@ -20,6 +20,8 @@ pub struct Observed {
     pub bridges: BTreeMap<LinkName, Bridge>,
     /// The rows of our endpoints' ports.
     pub ports: BTreeMap<EndpointId, PortRow>,
+    /// Endpoints that were on record and were detached while no daemon ran.
+    pub detached: BTreeSet<EndpointId>,
     /// The host ends of our endpoints' veths.
     pub links: BTreeMap<EndpointId, Link>,
     /// Containers that run.
@@ -28,23 +30,38 @@ pub struct Observed {
     pub underlay: BTreeMap<IpAddr, u32>,
     /// The attachments on record, if records are kept.
     pub records: Option<BTreeMap<EndpointId, Arc<Attachment>>>,
-    /// Flow entries and groups of the managed bridges that have been read.
-    pub datapaths: BTreeMap<LinkName, Installed>,
+    /// The datapaths of managed bridges.
+    pub datapaths: BTreeMap<LinkName, Datapath>,
 }
 
 impl Observed {
+    /// Whether the endpoint's port row must wait for its flow entries to go, or to be read.
+    ///
+    /// A switch that is taking ports away hears of nothing else meanwhile; and a port number whose flow entries are left
+    /// may be given to another port.
+    pub(super) fn flows_first(&self, endpoint: EndpointId, row: &PortRow) -> bool {
+        match self.datapaths.get(&row.bridge) {
+            Some(Datapath::Opening) => true,
+            Some(Datapath::Read(installed)) => installed.has_flows_of(endpoint),
+            Some(Datapath::Away) | None => false,
+        }
+    }
+
     /// The MTU that the attachment's interface is to have, in bytes: the user's, or what fits every tunnel of its bridge.
     pub fn mtu_for(&self, attachment: &Attachment) -> u32 {
         // A network with a tag carries it inside the tunnel, beyond the overhead of the encapsulation.
         let tag = if attachment.vlan == Vlan::UNTAGGED { 0 } else { 4 };
         let bridge = self.bridges.get(&attachment.bridge);
-        let tunnels = bridge.into_iter().flat_map(|bridge| &bridge.ports).filter_map(|port| port.tunnel.as_ref());
+        let tunnels =
+            bridge.into_iter().flat_map(|bridge| &bridge.ports).filter_map(|port| port.tunnel.as_ref());
         let fits = tunnels.filter_map(|tunnel| {
             let underlay = self.underlay.get(&tunnel.remote?)?;
             let overhead = tunnel.kind.overhead(tunnel.remote?.is_ipv6(), tunnel.has_key);
             Some(underlay.saturating_sub(overhead + tag))
         });
-        attachment.mtu.unwrap_or_else(|| fits.min().map_or(DEFAULT_MTU, |mtu| mtu.clamp(LEAST_MTU, DEFAULT_MTU)))
+        attachment
+            .mtu
+            .unwrap_or_else(|| fits.min().map_or(DEFAULT_MTU, |mtu| mtu.clamp(LEAST_MTU, DEFAULT_MTU)))
     }
 }
 
@@ -113,6 +130,8 @@ pub struct PortRow {
     pub ofport: Option<u32>,
     /// The `error` column of the Interface row.
     pub error: Option<String>,
+    /// Whether its marks say that a daemon has it on record.
+    pub recorded: bool,
     /// The attachment that its marks tell of.
     pub attachment: Arc<Attachment>,
 }

@@ -20,5 +20,7 @@ pub fn records(desired: &Desired, observed: &Observed) -> Vec<RecordEffect> {
     let Some(recorded) = &observed.records else { return Vec::new() };
     let puts = desired.attachments.iter().filter(|(endpoint, wanted)| recorded.get(endpoint) != Some(wanted));
     let dels = recorded.keys().filter(|endpoint| !desired.attachments.contains_key(endpoint));
-    puts.map(|(_, wanted)| RecordEffect::Put(Arc::clone(wanted))).chain(dels.copied().map(RecordEffect::Del)).collect()
+    puts.map(|(_, wanted)| RecordEffect::Put(Arc::clone(wanted)))
+        .chain(dels.copied().map(RecordEffect::Del))
+        .collect()
 }

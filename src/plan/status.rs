@@ -22,7 +22,8 @@ pub fn status(desired: &Desired, observed: &Observed, endpoint: EndpointId, flow
     if recorded.is_some_and(|recorded| recorded != desired.attachments.get(&endpoint)) {
         return missing("it is not on record yet".into());
     }
-    let Some(attachment) = desired.attachments.get(&endpoint).filter(|_| desired.wants(endpoint, observed)) else {
+    let Some(attachment) = desired.attachments.get(&endpoint).filter(|_| desired.wants(endpoint, observed))
+    else {
         return match (observed.ports.get(&endpoint), observed.links.get(&endpoint)) {
             (Some(_), _) => missing("its port is still in the database".into()),
             (None, Some(_)) => missing(format!("link {} is still there", endpoint.host_link())),
@@ -43,7 +44,9 @@ pub fn status(desired: &Desired, observed: &Observed, endpoint: EndpointId, flow
         return missing("its port is not in the database yet".into());
     };
     match (&row.error, row.ofport) {
-        (Some(error), _) => Status::Failed(format!("ovs-vswitchd cannot use {}: {error}", attachment.host_link)),
+        (Some(error), _) => {
+            Status::Failed(format!("ovs-vswitchd cannot use {}: {error}", attachment.host_link))
+        }
         (None, None) => missing(format!(
             "ovs-vswitchd has not taken up {}: is it running? see `systemctl status openvswitch-switch`",
             attachment.host_link

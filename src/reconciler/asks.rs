@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::model::{Attachment, ContainerRef, EndpointId, LinkName, Mac, Owner, Sandbox, Vlan};
 use crate::netlink::LinkEvent;
-use crate::plan::{Link, Scope};
+use crate::plan::{Link, PortKind, Scope};
 
 use super::waiting::Waiting;
 use super::{Event, Outcome, Progress, Reconciler, Refused};
@@ -114,7 +114,12 @@ impl Reconciler {
             refused: None,
             answer,
             progress,
+            told: None,
         };
+        if self.interrupted {
+            let _ = waiting.answer.send(Err(Refused::other("interrupted before anything was changed")));
+            return;
+        }
         let accepted = match change {
             Change::Attach(ports) => self.attach(ports),
             Change::Detach(selected) => self.select(&selected).map(|endpoints| self.detach(&endpoints)),
@@ -147,12 +152,19 @@ impl Reconciler {
         let mut asked = BTreeMap::new();
         for (attachment, sandbox) in ports {
             let endpoint = attachment.endpoint();
-            if !self.observed.bridges.contains_key(&attachment.bridge) {
-                return Err(Refused::no_such_bridge(&attachment.bridge));
+            let bridge = self.observed.bridges.get(&attachment.bridge);
+            let bridge = bridge.ok_or_else(|| Refused::no_such_bridge(&attachment.bridge))?;
+            let Attachment { container, interface, mac, .. } = &attachment;
+            if let Some(port) = bridge.ports.iter().find(|port| port.kind == PortKind::Host(Some(*mac))) {
+                return Err(Refused::other(format!(
+                    "MAC {mac} is that of this host's {}: choose another",
+                    port.name
+                )));
             }
-            let Attachment { container, interface, .. } = &attachment;
             if asked.contains_key(&endpoint) {
-                return Err(Refused::other(format!("{interface} of {container} is asked for twice: ask once")));
+                return Err(Refused::other(format!(
+                    "{interface} of {container} is asked for twice: ask once"
+                )));
             }
             self.check_free(endpoint, &attachment)?;
             taken.check(endpoint, &attachment)?;
@@ -208,13 +220,25 @@ impl Reconciler {
     fn select(&self, selected: &Selected) -> Result<Vec<EndpointId>, Refused> {
         let Selected { bridge, interface, containers } = selected;
         let on_bridge = |attachment: &Attachment| {
-            attachment.bridge == *bridge && interface.as_ref().is_none_or(|name| attachment.interface == *name)
+            attachment.bridge == *bridge
+                && interface.as_ref().is_none_or(|name| attachment.interface == *name)
         };
         let mut found = Vec::new();
         for (endpoint, attachment) in self.desired.attachments.iter().filter(|(_, a)| on_bridge(a)) {
-            if containers.is_empty() || containers.iter().any(|(name, owner)| is_of(attachment, name, owner.as_ref())) {
+            if containers.is_empty()
+                || containers.iter().any(|(name, owner)| is_of(attachment, name, owner.as_ref()))
+            {
                 found.push(*endpoint);
             }
+        }
+        if found.is_empty() {
+            // What is left of a container that is no more goes by the words it was named with, also when a new one has
+            // taken its name.
+            let left = |endpoint: &EndpointId| !self.observed.links.contains_key(endpoint);
+            let named = |a: &Attachment| containers.iter().any(|(name, _)| is_of(a, name, None));
+            let of_words =
+                self.desired.attachments.iter().filter(|(of, a)| left(of) && on_bridge(a) && named(a));
+            found.extend(of_words.map(|(endpoint, _)| *endpoint));
         }
         if !found.is_empty() {
             return Ok(found);
@@ -239,7 +263,9 @@ pub fn is_of(attachment: &Attachment, name: &ContainerRef, owner: Option<&Owner>
         (Some(owner), _) => attachment.owner == *owner || attachment.owner.as_str() == name.to_string(),
         (None, ContainerRef::Docker(text)) => {
             attachment.container == *name
-                || (attachment.owner.is_docker() && text.len() >= 12 && attachment.owner.as_str().starts_with(text))
+                || (attachment.owner.is_docker()
+                    && text.len() >= 12
+                    && attachment.owner.as_str().starts_with(text))
         }
         (None, ContainerRef::Netns(path)) => attachment.owner.netns_path() == Some(path),
         (None, ContainerRef::Pid(pid)) => attachment.owner.as_process().is_some_and(|(of, _)| of == *pid),

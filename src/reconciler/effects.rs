@@ -1,6 +1,7 @@
 //! Rounds: plan, begin what can begin now, answer who waited for it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::model::{Attachment, EndpointId, Sandbox};
@@ -9,9 +10,12 @@ use crate::plan::{self, LinkEffect, RowEffect};
 
 use super::{Event, Reconciler, Refused};
 
-/// How many links are made at once: the kernel makes them one after the other (under the RTNL), so that a few suffice
-/// to keep it busy.
-const LINKS_AT_ONCE: usize = 8;
+/// How many links are made by one task, which reports when all of them are: few enough for their rows to follow soon,
+/// and many enough that not each of thousands is planned for by itself.
+const LINKS_A_TASK: usize = 16;
+/// How many links are being made at most: the kernel makes one at a time (under the RTNL), so that two tasks suffice to
+/// keep it busy while a third reports.
+const LINKS_AT_ONCE: usize = 3 * LINKS_A_TASK;
 
 impl Reconciler {
     pub(super) fn round(&mut self, now: Instant) {
@@ -23,7 +27,8 @@ impl Reconciler {
     }
 
     fn begin_links(&mut self, now: Instant) {
-        let mut dels = Vec::new();
+        let (mut dels, mut adds) = (Vec::new(), Vec::new());
+        let mut busy = self.links.busy();
         for effect in plan::links(&self.desired, &self.observed) {
             let endpoint = effect.endpoint();
             if !self.links.is_free(&endpoint, now) {
@@ -34,12 +39,23 @@ impl Reconciler {
                     self.links.begin(endpoint);
                     dels.push((endpoint, self.host_link(endpoint)));
                 }
-                effect if self.links.busy() < LINKS_AT_ONCE => {
+                LinkEffect::Add { .. } | LinkEffect::SetMtu { .. } if busy >= LINKS_AT_ONCE => {}
+                LinkEffect::SetMtu { attachment, sandbox, mtu } => {
+                    busy += 1;
                     self.links.begin(endpoint);
-                    self.begin_link(effect);
+                    self.begin_mtu(attachment, sandbox, mtu);
                 }
-                _ => {}
+                LinkEffect::Add { attachment, sandbox, mtu, tx_checksum_offload } => {
+                    busy += 1;
+                    self.links.begin(endpoint);
+                    let spec = veth_spec(&attachment, &sandbox, mtu, tx_checksum_offload);
+                    adds.push((attachment, mtu, spec));
+                }
             }
+        }
+        while !adds.is_empty() {
+            let rest = adds.split_off(adds.len().min(LINKS_A_TASK));
+            self.begin_adding(std::mem::replace(&mut adds, rest));
         }
         if !dels.is_empty() {
             let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
@@ -51,23 +67,34 @@ impl Reconciler {
         }
     }
 
-    fn begin_link(&self, effect: LinkEffect) {
+    fn begin_adding(&self, links: Vec<(Arc<Attachment>, u32, VethSpec)>) {
         let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
         tokio::spawn(async move {
-            let event = match effect {
-                LinkEffect::Add { attachment, sandbox, mtu, tx_checksum_offload } => {
-                    let spec = veth_spec(&attachment, &sandbox, mtu, tx_checksum_offload);
-                    let result = netlink.add_veth(&spec).await.map_err(|error| not_added(&attachment, &error));
-                    Event::LinkAdded(attachment.endpoint(), mtu, result)
+            let specs = links.iter().map(|(_, _, spec)| spec.clone()).collect();
+            let added = match netlink.add_veths(specs).await {
+                Ok(results) => {
+                    let each = links.iter().zip(results).map(|((attachment, mtu, _), result)| {
+                        (attachment.endpoint(), *mtu, result.map_err(|error| not_added(attachment, &error)))
+                    });
+                    each.collect()
                 }
-                LinkEffect::SetMtu { attachment, sandbox, mtu } => {
-                    let result = set_mtu(&netlink, &attachment, &sandbox, mtu).await;
-                    Event::LinkMtuSet(attachment.endpoint(), mtu, result)
+                Err(error) => {
+                    let each = links.iter().map(|(attachment, mtu, _)| {
+                        (attachment.endpoint(), *mtu, Err(not_added(attachment, &error)))
+                    });
+                    each.collect()
                 }
-                LinkEffect::Del(endpoint) => Event::LinksDeleted(vec![endpoint], Ok(())),
             };
             // The reconciler is gone only when nobody is left to be told.
-            let _ = outbox.send(event).await;
+            let _ = outbox.send(Event::LinksAdded(added)).await;
+        });
+    }
+
+    fn begin_mtu(&self, attachment: Arc<Attachment>, sandbox: Sandbox, mtu: u32) {
+        let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
+        tokio::spawn(async move {
+            let result = set_mtu(&netlink, &attachment, &sandbox, mtu).await;
+            let _ = outbox.send(Event::LinkMtuSet(attachment.endpoint(), mtu, result)).await;
         });
     }
 
@@ -89,7 +116,9 @@ impl Reconciler {
     }
 
     fn begin_records(&mut self, now: Instant) {
-        let Some(records) = self.shells.records.clone().filter(|_| self.records.is_free(&(), now)) else { return };
+        let Some(records) = self.shells.records.clone().filter(|_| self.records.is_free(&(), now)) else {
+            return;
+        };
         let effects = plan::records(&self.desired, &self.observed);
         if effects.is_empty() {
             return;
@@ -134,7 +163,10 @@ fn veth_spec(attachment: &Attachment, sandbox: &Sandbox, mtu: u32, tx_checksum_o
         mtu: Some(mtu),
         addresses: addresses.clone(),
         gateways: gateways.clone(),
-        routes: routes.iter().map(|route| Route { destination: route.destination, gateway: route.gateway }).collect(),
+        routes: routes
+            .iter()
+            .map(|route| Route { destination: route.destination, gateway: route.gateway })
+            .collect(),
         tx_checksum_offload,
     }
 }
@@ -146,7 +178,12 @@ fn not_added(attachment: &Attachment, error: &VethError) -> Refused {
 }
 
 /// First the end that is to send less: a packet that one end sends and the other is too small for is lost.
-async fn set_mtu(netlink: &Netlink, attachment: &Attachment, sandbox: &Sandbox, mtu: u32) -> Result<(), Refused> {
+async fn set_mtu(
+    netlink: &Netlink,
+    attachment: &Attachment,
+    sandbox: &Sandbox,
+    mtu: u32,
+) -> Result<(), Refused> {
     let inside = Netlink::open_in(Netns::new(&sandbox.netns));
     inside.set_mtu(attachment.interface.as_str(), mtu).await?;
     Ok(netlink.set_mtu(&attachment.host_link, mtu).await?)

@@ -29,7 +29,7 @@ use crate::model::{EndpointId, LinkName, Owner, Sandbox};
 use crate::netlink::{Link as SeenLink, LinkEvent, Netlink};
 use crate::openflow::{Datapath, DatapathEvent, ReadScope};
 use crate::ovsdb::{Database, TransactionFailed};
-use crate::plan::{Desired, Installed, Link, Observed, RecordEffect, Scope};
+use crate::plan::{Datapath as Seen, Desired, Link, Observed, RecordEffect, Scope};
 use crate::records::Records;
 
 pub use asks::{Ask, Change, Handle, Selected, is_of};
@@ -56,11 +56,21 @@ pub struct Shells {
     pub records: Option<Records>,
 }
 
+/// What is known of the containers that have attachments.
+#[derive(Clone, Debug, Default)]
+pub struct Containers {
+    /// Those that run.
+    pub running: Vec<Sandbox>,
+    /// Those of which nobody could be asked.
+    pub unknown: BTreeSet<Owner>,
+}
+
 /// What reaches the task.
 #[derive(Debug)]
 pub(crate) enum Event {
     Asked(Ask),
-    LinkAdded(EndpointId, u32, Result<(), Refused>),
+    /// Each with the MTU that it was to have.
+    LinksAdded(Vec<(EndpointId, u32, Result<(), Refused>)>),
     LinkMtuSet(EndpointId, u32, Result<(), Refused>),
     LinksDeleted(Vec<EndpointId>, Result<(), Refused>),
     LinksRead(Result<Vec<SeenLink>, Refused>),
@@ -91,6 +101,14 @@ pub struct Reconciler {
     waiting: Vec<Waiting>,
     /// Endpoints by the names of links that another tool made.
     other_links: BTreeMap<String, EndpointId>,
+    /// Endpoints whose link went while an effect on it was under way, or was not as the effect expected.
+    doubtful: BTreeSet<EndpointId>,
+    /// While the kernel's links are read: the endpoints whose link was changed meanwhile, of which the reading may be old.
+    reading_links: Option<BTreeSet<EndpointId>>,
+    /// Whether they are to be read once more then.
+    read_links_again: bool,
+    /// Whether the command was told to give up: what it asks later is refused.
+    interrupted: bool,
     inbox: mpsc::Receiver<Event>,
     outbox: mpsc::Sender<Event>,
 }
@@ -106,10 +124,18 @@ struct Channel {
     trouble: Option<String>,
 }
 
+impl Channel {
+    /// What was under way is answered by nobody.
+    fn close(&mut self, why: String) {
+        self.trouble = Some(why);
+        self.lane.succeed(&());
+    }
+}
+
 impl Reconciler {
     /// A reconciler that rules over `scope`, and the handle by which changes are asked of it. It has read the rows and
-    /// links, takes every port with our marks for desired, and `running` for all containers that run.
-    pub async fn start(shells: Shells, scope: Scope, running: Vec<Sandbox>) -> Result<(Self, Handle), Refused> {
+    /// links, takes every port with our marks for desired, and `known` for all that is known of containers.
+    pub async fn start(shells: Shells, scope: Scope, known: Containers) -> Result<(Self, Handle), Refused> {
         let (outbox, inbox) = mpsc::channel(INBOX_DEPTH);
         let records = shells.records.as_ref().map(Records::attachments);
         let mut reconciler = Self {
@@ -122,16 +148,22 @@ impl Reconciler {
             datapaths: BTreeMap::new(),
             waiting: Vec::new(),
             other_links: BTreeMap::new(),
+            doubtful: BTreeSet::new(),
+            reading_links: None,
+            read_links_again: false,
+            interrupted: false,
             inbox,
             outbox: outbox.clone(),
         };
         let links = reconciler.shells.netlink.links().await?;
         reconciler.observe_rows();
-        reconciler.observe_links(links);
+        reconciler.observe_links(links, &BTreeSet::new());
         reconciler.adopt_marked();
-        for sandbox in running {
+        for sandbox in known.running {
             reconciler.start_sandbox(sandbox);
         }
+        reconciler.presume_running(&known.unknown);
+        reconciler.forget_ended();
         for remote in reconciler.remotes() {
             let mtu = reconciler.shells.netlink.route_to(remote).await.ok().flatten().map(|route| route.mtu);
             reconciler.observed.underlay.extend(mtu.map(|mtu| (remote, mtu)));
@@ -142,51 +174,97 @@ impl Reconciler {
     /// Plans and carries out, until it is dropped.
     pub async fn run(mut self) {
         let mut changes = self.shells.database.changes();
+        let mut news = true;
         loop {
-            self.round(Instant::now());
-            let deadline = self.deadline();
+            let now = Instant::now();
+            if news {
+                self.round(now);
+            }
+            let deadline = self.deadline(now);
             tokio::select! {
                 event = self.inbox.recv() => match event {
-                    Some(event) => self.take(event),
+                    Some(event) => news = self.take(event),
                     None => return,
                 },
-                Ok(()) = changes.changed() => self.observe_rows(),
-                () = at(deadline) => {}
+                Ok(()) = changes.changed() => {
+                    self.observe_rows();
+                    news = true;
+                }
+                () = at(deadline) => news = true,
             }
             // What has arrived meanwhile is planned for together.
             while let Ok(event) = self.inbox.try_recv() {
-                self.take(event);
+                news |= self.take(event);
             }
         }
     }
 
-    /// The ports that carry our marks are desired until somebody says otherwise.
+    /// The ports that carry our marks are desired until somebody says otherwise. Where marks and records differ, a
+    /// command changed the port while no daemon ran, and the marks are the newer; where it took the port away, it left
+    /// a mark of that.
     fn adopt_marked(&mut self) {
-        for (endpoint, row) in &self.observed.ports {
-            self.desired.attachments.entry(*endpoint).or_insert_with(|| row.attachment.clone());
+        let Self { desired, observed, .. } = self;
+        desired.attachments.retain(|endpoint, _| !observed.detached.contains(endpoint));
+        for (endpoint, row) in &observed.ports {
+            // Marks of another tool tell less than our record of it.
+            if row.attachment.host_link == endpoint.host_link() {
+                desired.attachments.insert(*endpoint, row.attachment.clone());
+            } else {
+                desired.attachments.entry(*endpoint).or_insert_with(|| row.attachment.clone());
+            }
         }
     }
 
-    fn take(&mut self, event: Event) {
+    /// The end of a namespace or process is the end of its attachments, also when nobody looked. A namespace that ended
+    /// took its link along; what is mounted in its place is another one.
+    fn forget_ended(&mut self) {
+        let Self { desired, observed, .. } = self;
+        if observed.records.is_none() {
+            return;
+        }
+        desired.attachments.retain(|endpoint, attachment| {
+            let owner = &attachment.owner;
+            let same = owner.netns_path().is_none() || observed.links.contains_key(endpoint);
+            owner.is_docker() || (observed.running.contains_key(owner) && same)
+        });
+    }
+
+    /// False when nothing has changed that a plan looks at.
+    fn take(&mut self, event: Event) -> bool {
         let now = Instant::now();
         match event {
-            Event::Asked(ask) => self.take_ask(ask, now),
-            Event::LinkAdded(endpoint, mtu, Ok(())) => {
-                self.links.succeed(&endpoint);
-                self.observed.links.insert(endpoint, Link { mtu, leftover: false });
+            Event::Asked(ask) => {
+                // The caller may know of rows that are newer than those last looked at: a bridge it has just made.
+                self.observe_rows();
+                self.take_ask(ask, now);
+            }
+            Event::LinksAdded(links) => {
+                for (endpoint, mtu, result) in links {
+                    match result {
+                        Ok(()) => {
+                            self.links.succeed(&endpoint);
+                            self.observed.links.insert(endpoint, Link { mtu, leftover: false });
+                            self.touched(endpoint);
+                        }
+                        Err(refused) => self.fail_link(endpoint, &refused, now),
+                    }
+                }
             }
             Event::LinkMtuSet(endpoint, mtu, Ok(())) => {
                 self.links.succeed(&endpoint);
+                self.touched(endpoint);
                 if let Some(link) = self.observed.links.get_mut(&endpoint) {
                     link.mtu = mtu;
                 }
             }
-            Event::LinkAdded(endpoint, _, Err(refused)) | Event::LinkMtuSet(endpoint, _, Err(refused)) => {
-                self.links.fail(endpoint, now);
-                self.refuse(&BTreeSet::from([endpoint]), &refused);
-            }
+            Event::LinkMtuSet(endpoint, _, Err(refused)) => self.fail_link(endpoint, &refused, now),
             Event::LinksDeleted(endpoints, result) => {
+                if let Err(refused) = &result {
+                    tracing::warn!("{refused}");
+                }
                 for endpoint in endpoints {
+                    self.doubtful.remove(&endpoint);
+                    self.touched(endpoint);
                     match &result {
                         Ok(()) => {
                             self.links.succeed(&endpoint);
@@ -207,9 +285,8 @@ impl Reconciler {
             }
             Event::Wake => {}
             Event::Datapath(bridge, event) => self.take_datapath(bridge, event, now),
-            Event::LinksRead(Ok(links)) => self.observe_links(links),
-            Event::LinksRead(Err(refused)) => tracing::warn!("{refused}"),
-            Event::Link(event) => self.take_link(event),
+            Event::LinksRead(read) => self.take_links(read),
+            Event::Link(event) => return self.take_link(event),
             Event::Recorded(effects, Ok(())) => {
                 self.records.succeed(&());
                 self.observe_records(effects);
@@ -226,34 +303,52 @@ impl Reconciler {
                 }
             }
             Event::Owners(answer) => {
-                let owners = self.desired.attachments.values().map(|attachment| attachment.owner.clone()).collect();
+                let owners =
+                    self.desired.attachments.values().map(|attachment| attachment.owner.clone()).collect();
                 // Whoever asked and left needs no answer.
                 let _ = answer.send(owners);
             }
             Event::Interrupted => {
-                let all = self.waiting.iter().flat_map(|waiting| waiting.before.keys().copied()).collect();
-                self.refuse(&all, &Refused::other("interrupted, and undone"));
+                self.interrupted = true;
+                for nth in 0..self.waiting.len() {
+                    if self.waiting[nth].refused.is_none() {
+                        self.turn_back(nth, Refused::other("interrupted, and undone"), now);
+                    }
+                }
             }
             Event::Removed(owner) => {
                 self.end(&owner);
                 self.desired.attachments.retain(|_, attachment| attachment.owner != owner);
+                self.channels_are_dirty();
             }
         }
-        self.channels_are_dirty();
+        true
+    }
+
+    fn fail_link(&mut self, endpoint: EndpointId, refused: &Refused, now: Instant) {
+        tracing::warn!("{refused}");
+        self.links.fail(endpoint, now);
+        self.refuse(&BTreeSet::from([endpoint]), refused);
+        // It may have met another link, or none, where one was thought to be or not to be.
+        self.doubtful.insert(endpoint);
+        self.touched(endpoint);
     }
 
     fn take_datapath(&mut self, bridge: LinkName, event: DatapathEvent, now: Instant) {
         let Some(channel) = self.datapaths.get_mut(&bridge) else { return };
+        channel.dirty = true;
         match event {
             DatapathEvent::Read(installed) => {
                 channel.trouble = None;
                 channel.lane.succeed(&());
-                self.observed.datapaths.insert(bridge, installed);
+                self.observed.datapaths.insert(bridge, Seen::Read(installed));
             }
             DatapathEvent::Applied(changes) => {
                 channel.trouble = None;
                 channel.lane.succeed(&());
-                self.observed.datapaths.entry(bridge).or_insert_with(Installed::default).apply(&changes);
+                if let Some(Seen::Read(installed)) = self.observed.datapaths.get_mut(&bridge) {
+                    installed.apply(&changes);
+                }
             }
             DatapathEvent::Refused { why, endpoints } => {
                 tracing::warn!(%bridge, "the datapath refused flow entries: {why}");
@@ -265,9 +360,13 @@ impl Reconciler {
             }
             DatapathEvent::Lost(why) => {
                 tracing::info!(%bridge, "no OpenFlow channel: {why}");
-                channel.trouble = Some(why);
-                channel.lane.succeed(&());
-                self.observed.datapaths.remove(&bridge);
+                channel.close(why);
+                self.observed.datapaths.insert(bridge, Seen::Opening);
+            }
+            DatapathEvent::Away(why) => {
+                tracing::info!(%bridge, "no OpenFlow channel: {why}");
+                channel.close(why);
+                self.observed.datapaths.insert(bridge, Seen::Away);
             }
         }
     }
@@ -283,6 +382,7 @@ impl Reconciler {
                 Scope::Only(endpoints) => ReadScope::of(endpoints),
             };
             let (rundir, outbox) = (&self.shells.rundir, &self.outbox);
+            self.observed.datapaths.entry(bridge.clone()).or_insert(Seen::Opening);
             self.datapaths.entry(bridge).or_insert_with_key(|bridge| Channel {
                 datapath: Datapath::open(rundir, bridge, read, outbox.clone()),
                 lane: Lane::default(),
@@ -293,7 +393,13 @@ impl Reconciler {
     }
 
     fn bridges_in_scope(&self) -> BTreeSet<LinkName> {
-        let managed = |name: &LinkName| self.observed.bridges.get(name).is_some_and(|bridge| bridge.managed);
+        // Before ovs-vswitchd has made the bridge there is nothing to connect to.
+        let managed = |name: &LinkName| {
+            let bridge = self.observed.bridges.get(name).filter(|bridge| bridge.managed);
+            bridge.is_some_and(|bridge| {
+                bridge.ports.iter().any(|port| port.name == name.as_str() && port.ofport.is_some())
+            })
+        };
         let Scope::Only(endpoints) = &self.desired.scope else {
             return self.observed.bridges.keys().filter(|name| managed(name)).cloned().collect();
         };
@@ -310,10 +416,12 @@ impl Reconciler {
             .collect()
     }
 
-    fn deadline(&self) -> Option<Instant> {
-        let channels = self.datapaths.values().filter_map(|channel| channel.lane.deadline());
+    /// When the next round is due by itself, after the one of `now`.
+    fn deadline(&self, now: Instant) -> Option<Instant> {
+        let channels = self.datapaths.values().filter_map(|channel| channel.lane.deadline(now));
         let waiting = self.waiting.iter().map(|waiting| waiting.deadline);
-        self.links.deadline().into_iter().chain(self.rows.deadline()).chain(channels).chain(waiting).min()
+        let lanes = [self.links.deadline(now), self.rows.deadline(now), self.records.deadline(now)];
+        lanes.into_iter().flatten().chain(channels).chain(waiting).min()
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::model::{Attachment, EndpointId, LinkName};
-use crate::plan::{Status, status};
+use crate::plan::{Datapath as Seen, Status, status};
 
 use super::{Reconciler, Refused};
 
@@ -29,6 +29,8 @@ pub(super) struct Waiting {
     pub(super) answer: oneshot::Sender<Result<Outcome, Refused>>,
     /// Where it hears how far it is; a full queue drops news, because newer news follow.
     pub(super) progress: mpsc::Sender<Progress>,
+    /// What it has heard last.
+    pub(super) told: Option<Progress>,
 }
 
 /// What came of an intent.
@@ -47,6 +49,15 @@ pub struct Progress {
     pub of: usize,
 }
 
+impl Waiting {
+    fn tell(&mut self, done: usize) {
+        let progress = Progress { done, of: self.before.len() };
+        if self.told.replace(progress) != Some(progress) {
+            let _ = self.progress.try_send(progress);
+        }
+    }
+}
+
 enum Verdict {
     Converged,
     Missing(String),
@@ -57,8 +68,10 @@ impl Reconciler {
     /// Answers those whose wish has converged, and turns back those whose wish failed or whose time is up.
     pub(super) fn answer(&mut self, now: Instant) {
         let mut nth = 0;
-        while let Some(waiting) = self.waiting.get(nth) {
-            let verdict = self.verdict(waiting);
+        while nth < self.waiting.len() {
+            let (verdict, done) = self.verdict(&self.waiting[nth]);
+            let waiting = &mut self.waiting[nth];
+            waiting.tell(done);
             let late = now >= waiting.deadline;
             match (verdict, waiting.refused.is_some()) {
                 (Verdict::Converged, _) => {
@@ -74,7 +87,9 @@ impl Reconciler {
                 }
                 (Verdict::Missing(_) | Verdict::Failed(_), true) if late => {
                     let waiting = self.waiting.remove(nth);
-                    let _ = waiting.answer.send(Err(waiting.refused.unwrap_or_else(|| Refused::other("timed out"))));
+                    let _ = waiting
+                        .answer
+                        .send(Err(waiting.refused.unwrap_or_else(|| Refused::other("timed out"))));
                     continue;
                 }
                 (Verdict::Missing(_) | Verdict::Failed(_), _) => {}
@@ -83,21 +98,21 @@ impl Reconciler {
         }
     }
 
-    fn verdict(&self, waiting: &Waiting) -> Verdict {
+    /// And how many of its ports have converged.
+    fn verdict(&self, waiting: &Waiting) -> (Verdict, usize) {
         let mut done = 0;
         let mut first_missing = None;
         for endpoint in waiting.before.keys() {
             match status(&self.desired, &self.observed, *endpoint, self.flows_pending(*endpoint)) {
                 Status::Converged => done += 1,
-                Status::Failed(why) => return Verdict::Failed(self.named(*endpoint, &why)),
+                Status::Failed(why) => return (Verdict::Failed(self.named(*endpoint, &why)), done),
                 Status::Missing(what) => {
                     first_missing.get_or_insert_with(|| self.named(*endpoint, &what));
                 }
             }
         }
-        let _ = waiting.progress.try_send(Progress { done, of: waiting.before.len() });
         let bridge = waiting.bridges.iter().find(|bridge| self.bridge_flows_pending(bridge));
-        match (first_missing, bridge) {
+        let verdict = match (first_missing, bridge) {
             (Some(what), _) => Verdict::Missing(what),
             (None, Some(bridge)) => {
                 let trouble = self.datapaths.get(bridge).and_then(|channel| channel.trouble.as_ref());
@@ -105,7 +120,8 @@ impl Reconciler {
                 Verdict::Missing(format!("the flow entries are not in {bridge} yet{trouble}"))
             }
             (None, None) => Verdict::Converged,
-        }
+        };
+        (verdict, done)
     }
 
     fn named(&self, endpoint: EndpointId, what: &str) -> String {
@@ -116,22 +132,25 @@ impl Reconciler {
     }
 
     fn flows_pending(&self, endpoint: EndpointId) -> bool {
-        let attached = self.desired.attachments.get(&endpoint).filter(|_| self.desired.wants(endpoint, &self.observed));
+        let attached =
+            self.desired.attachments.get(&endpoint).filter(|_| self.desired.wants(endpoint, &self.observed));
         match attached {
             Some(attachment) => self.bridge_flows_pending(&attachment.bridge),
-            // Flows that should go are looked for where they can be: not read yet is not gone, but a datapath that is
-            // away holds none.
-            None => self.datapaths.iter().any(|(bridge, channel)| match self.observed.datapaths.get(bridge) {
-                Some(installed) => installed.has_flows_of(endpoint),
-                None => channel.trouble.is_none(),
-            }),
+            // Its port row goes after them, so that where the row is gone they can only be leftovers.
+            None => self.observed.datapaths.values().any(
+                |datapath| matches!(datapath, Seen::Read(installed) if installed.has_flows_of(endpoint)),
+            ),
         }
     }
 
     /// Whether a managed bridge is not yet known to forward as it should.
     fn bridge_flows_pending(&self, bridge: &LinkName) -> bool {
         match self.datapaths.get(bridge) {
-            Some(channel) => channel.dirty || channel.lane.is_busy(&()) || !self.observed.datapaths.contains_key(bridge),
+            Some(channel) => {
+                channel.dirty
+                    || channel.lane.is_busy(&())
+                    || !matches!(self.observed.datapaths.get(bridge), Some(Seen::Read(_)))
+            }
             None => self.observed.bridges.get(bridge).is_some_and(|bridge| bridge.managed),
         }
     }
@@ -141,7 +160,8 @@ impl Reconciler {
         let now = Instant::now();
         for nth in 0..self.waiting.len() {
             let waiting = &self.waiting[nth];
-            if waiting.refused.is_none() && waiting.before.keys().any(|endpoint| endpoints.contains(endpoint)) {
+            if waiting.refused.is_none() && waiting.before.keys().any(|endpoint| endpoints.contains(endpoint))
+            {
                 self.turn_back(nth, why.clone(), now);
             }
         }
@@ -159,7 +179,7 @@ impl Reconciler {
     }
 
     /// Desires again what was desired before the caller came; the plan then undoes what was made.
-    fn turn_back(&mut self, nth: usize, why: Refused, now: Instant) {
+    pub(super) fn turn_back(&mut self, nth: usize, why: Refused, now: Instant) {
         let waiting = &mut self.waiting[nth];
         for (endpoint, before) in &waiting.before {
             match before {

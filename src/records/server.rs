@@ -51,7 +51,10 @@ impl Server {
                 )));
             }
             if Instant::now() >= deadline {
-                return Err(Refused::other(format!("ovsdb-server on {} does not come up", server.file.display())));
+                return Err(Refused::other(format!(
+                    "ovsdb-server on {} does not come up",
+                    server.file.display()
+                )));
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -89,7 +92,8 @@ async fn create(file: &Path) -> Result<(), Refused> {
     let schema = file.with_extension("ovsschema");
     let unfinished = file.with_extension("new");
     let _ = fs::remove_file(&unfinished);
-    fs::write(&schema, flowport_ovsdb_schema::FLOWPORT_LOCAL_SCHEMA).map_err(|error| cannot("write", &schema, &error))?;
+    fs::write(&schema, flowport_ovsdb_schema::FLOWPORT_LOCAL_SCHEMA)
+        .map_err(|error| cannot("write", &schema, &error))?;
     let made = Command::new("ovsdb-tool")
         .arg("create")
         .arg(&unfinished)

@@ -1,10 +1,11 @@
 //! The actions of Open vSwitch's own (`NX_VENDOR_ID`, ovs-actions(7)).
 
+pub use super::conntrack::{Conntrack, CtFlags, CtZone, Nat, NatFlags, NatRange};
 use super::{Action, Subfield};
 use crate::oxm::OxmHeader;
 use crate::types::TableId;
-use crate::wire::Payload;
 use crate::wire::macros::{body_enum, tlv_enum, wire_struct};
+use crate::wire::{DecodeError, Payload, Reader, Wire};
 
 /// The experimenter number of Nicira, and so of Open vSwitch.
 pub const VENDOR: u32 = 0x0000_2320;
@@ -141,6 +142,54 @@ wire_struct! {
     }
 }
 
+wire_struct! {
+    /// To a port, cut short (`nx_action_output_trunc`).
+    pub struct OutputTrunc {
+        /// The port, in 16 bits.
+        port: u16,
+        /// How many bytes.
+        max_len: u32,
+    }
+}
+
+wire_struct! {
+    /// Whether the packet is longer than so much (`nx_action_check_pkt_larger`).
+    pub struct CheckPktLarger {
+        /// How much.
+        pkt_len: u16,
+        /// Which bit of the field gets the answer.
+        offset: u16,
+        /// The field.
+        dst: OxmHeader,
+        ; pad 6
+    }
+}
+
+wire_struct! {
+    /// What is done to the copy (`NXAST_CLONE`).
+    pub struct CloneActions {
+        /// In this order.
+        [pad 6] actions: Vec<Action>,
+    }
+}
+
+/// Controllers, by id (`nx_action_cnt_ids`).
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct CntIds(pub Vec<u16>);
+
+impl Wire for CntIds {
+    fn encode(&self, out: &mut Vec<u8>) {
+        (self.0.len() as u16).encode(out);
+        out.extend_from_slice(&[0; 4]);
+        self.0.encode(out);
+    }
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let count = usize::from(r.get::<u16>()?);
+        r.pad(4)?;
+        r.sub("CntIds", 2 * count)?.get().map(Self)
+    }
+}
+
 body_enum! {
     /// An action of Open vSwitch's own, by subtype (`nx_action_header`).
     pub enum NiciraAction(u16) {
@@ -168,6 +217,8 @@ body_enum! {
         19 => FinTimeout(FinTimeout),
         /// To a controller (`NXAST_CONTROLLER`).
         20 => Controller(Controller),
+        /// TTL less one; whom to tell if it runs out (`NXAST_DEC_TTL_CNT_IDS`).
+        21 => DecTtlCntIds(CntIds),
         /// Metadata (`NXAST_WRITE_METADATA`).
         22 => WriteMetadata(NxWriteMetadata),
         /// Saves a field (`NXAST_STACK_PUSH`).
@@ -176,10 +227,20 @@ body_enum! {
         28 => StackPop(Stack),
         /// A clause of a conjunction (`NXAST_CONJUNCTION`).
         34 => Conjunction(Conjunction),
+        /// Through the connection tracker (`NXAST_CT`).
+        35 => Ct(Conntrack),
+        /// Translates addresses, inside [`Conntrack`] (`NXAST_NAT`).
+        36 => Nat(Nat),
+        /// To a port, cut short (`NXAST_OUTPUT_TRUNC`).
+        39 => OutputTrunc(OutputTrunc),
+        /// On a copy of the packet and its fields (`NXAST_CLONE`).
+        42 => Clone(CloneActions),
         /// Forgets the connection (`NXAST_CT_CLEAR`).
         43 => CtClear,
         /// Looks the packet up again by the connection's original addresses (`NXAST_RESUBMIT_TABLE_CT`).
         44 => ResubmitTableCt(ResubmitTable),
+        /// Whether the packet is longer than so much, as one bit (`NXAST_CHECK_PKT_LARGER`).
+        49 => CheckPktLarger(CheckPktLarger),
     }
 }
 
@@ -194,5 +255,5 @@ macro_rules! into_action {
 into_action! {
     RegMove => RegMove, RegLoad => RegLoad, ResubmitTable => ResubmitTable, SetTunnel => SetTunnel,
     SetTunnel64 => SetTunnel64, OutputReg => OutputReg, Conjunction => Conjunction, Controller => Controller,
-    FinTimeout => FinTimeout,
+    FinTimeout => FinTimeout, Conntrack => Ct, Nat => Nat, OutputTrunc => OutputTrunc, CheckPktLarger => CheckPktLarger,
 }

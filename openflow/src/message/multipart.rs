@@ -72,7 +72,7 @@ body_enum! {
     /// An answer, by type (`ofp_multipart_type`).
     pub enum MultipartReplyBody(u16) {
         /// What the datapath is.
-        0 => Desc(Desc),
+        0 => Desc(Box<Desc>),
         /// Flow entries.
         1 => Flow(Vec<FlowStats>),
         /// Sums over flow entries.
@@ -105,8 +105,8 @@ body_enum! {
 }
 
 impl MultipartReplyBody {
-    /// Adds the next part; gives it back if it is of another type or of one that has no parts.
-    pub(crate) fn append(&mut self, next: Self) -> Result<(), Self> {
+    /// Adds the next part; false if it is of another type or of one that has no parts.
+    pub(crate) fn append(&mut self, next: Self) -> bool {
         match (self, next) {
             (Self::Flow(all), Self::Flow(next)) => all.extend(next),
             (Self::Table(all), Self::Table(next)) => all.extend(next),
@@ -123,9 +123,9 @@ impl MultipartReplyBody {
             {
                 all.body = [&*all.body, &*next.body].concat().into();
             }
-            (_, next) => return Err(next),
+            _ => return false,
         }
-        Ok(())
+        true
     }
 }
 

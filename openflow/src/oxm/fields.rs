@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::table::oxm_fields;
-use super::{CtState, OxmHeader, OxmId, OxmUnknown, TcpFlags, TunFlags, VlanTci};
+use super::{CtState, IpFrag, OxmHeader, OxmId, OxmUnknown, TcpFlags, TunFlags, VlanTci};
 use crate::types::{Bits128, EthType, FlowLabel, IpProto, Ipv6ExtHdr, MacAddr, PortNo, VlanVid};
 
 oxm_fields! {
@@ -151,7 +151,7 @@ oxm_fields! {
             /// Register 15 (`NXM_NX_REG15`).
             15 => Reg15 reg15 REG15 (u32, maskable, hex) "reg15" [0x0001 15 "NXM_NX_REG15"],
             /// Whether the packet is a fragment; needs IP (`NXM_NX_IP_FRAG`).
-            26 => IpFrag ip_frag IP_FRAG (u8, maskable, frag) "ip_frag" [0x0001 26 "NXM_NX_IP_FRAG"],
+            26 => IpFrag ip_frag IP_FRAG (IpFrag, maskable, frag) "ip_frag" [0x0001 26 "NXM_NX_IP_FRAG"],
             /// TTL or hop limit; needs IP (`NXM_NX_IP_TTL`).
             29 => IpTtl nw_ttl NW_TTL (u8, plain, dec) "nw_ttl" [0x0001 29 "NXM_NX_IP_TTL"],
             /// MPLS TTL; needs MPLS (`NXM_NX_MPLS_TTL`).

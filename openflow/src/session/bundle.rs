@@ -48,7 +48,7 @@ pub(super) enum Stage {
 pub(super) enum Step {
     Nothing,
     Send(BundleControl, Stage),
-    Done(Event),
+    Done(Box<Event>),
 }
 
 /// Which request of a bundle an xid belongs to.
@@ -118,7 +118,7 @@ impl Bundles {
             (Stage::Closing, BundleControlType::CLOSE_REPLY) => self.closed(id),
             (Stage::Committing, BundleControlType::COMMIT_REPLY) => {
                 self.open.remove(&id);
-                Step::Done(Event::BundleCommitted { id })
+                Step::Done(Box::new(Event::BundleCommitted { id }))
             }
             (Stage::Discarding, BundleControlType::DISCARD_REPLY) => self.failed(id),
             _ => Step::Nothing,
@@ -154,7 +154,7 @@ impl Bundles {
     fn failed(&mut self, id: BundleId) -> Step {
         match self.open.remove(&id).and_then(|bundle| bundle.refusal) {
             Some((index, error)) => {
-                Step::Done(Event::BundleFailed { id, index, error: BundleError::Refused(error) })
+                Step::Done(Box::new(Event::BundleFailed { id, index, error: BundleError::Refused(error) }))
             }
             None => Step::Nothing,
         }

@@ -28,7 +28,8 @@ pub enum Event {
         /// Why.
         error: RequestError,
     },
-    /// A message that nobody asked for: packet-in, flow-removed, port-status, an experimenter's.
+    /// A message that nobody asked for: packet-in, flow-removed, port-status, an experimenter's; or a reply to a request
+    /// that has failed already.
     Async(Message),
     /// All messages of the bundle are applied.
     BundleCommitted {

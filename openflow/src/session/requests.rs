@@ -36,10 +36,18 @@ impl Requests {
 
     pub(super) fn forget(&mut self, xid: Xid) {
         self.waiting.remove(&xid);
+        self.prune();
     }
 
+    /// The first one's: [`prune`](Self::prune) keeps one that still waits in front.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.deadlines.iter().find(|(_, xid)| self.waits(*xid)).map(|(deadline, _)| *deadline)
+        self.deadlines.front().map(|(deadline, _)| *deadline)
+    }
+
+    fn prune(&mut self) {
+        while self.deadlines.front().is_some_and(|(_, xid)| !self.waits(*xid)) {
+            self.deadlines.pop_front();
+        }
     }
 
     fn waits(&self, xid: Xid) -> bool {
@@ -60,6 +68,12 @@ impl Requests {
 
     /// What a message with this xid means: a reply, a part of one, or something that nobody asked for.
     pub(super) fn reply(&mut self, xid: Xid, body: Body, len: usize, max_reply: usize) -> Option<Event> {
+        let event = self.event(xid, body, len, max_reply);
+        self.prune();
+        event
+    }
+
+    fn event(&mut self, xid: Xid, body: Body, len: usize, max_reply: usize) -> Option<Event> {
         if !is_reply(&body) {
             return Some(Event::Async(Message { xid, body }));
         }
@@ -110,7 +124,11 @@ impl Waiting {
         }
         match &mut self.parts {
             None => self.parts = Some(part),
-            Some(parts) => parts.append(part).map_err(|_| RequestError::Mixed)?,
+            Some(parts) => {
+                if !parts.append(part) {
+                    return Err(RequestError::Mixed);
+                }
+            }
         }
         Ok(())
     }

@@ -65,7 +65,7 @@ fn features() -> Body {
         n_buffers: 0,
         n_tables: 254,
         auxiliary_id: 0,
-        capabilities: crate::message::config::Capabilities::FLOW_STATS,
+        capabilities: message::config::Capabilities::FLOW_STATS,
         reserved: 0,
     })
 }
@@ -111,10 +111,7 @@ fn nothing_but_the_handshake_goes_out_before_it_is_over() {
 fn other_versions_are_refused_in_words_and_told_so() {
     for hello in [
         Hello { version: 1, elements: vec![] },
-        Hello {
-            version: 6,
-            elements: vec![crate::message::hello::HelloElement::VersionBitmap(vec![1 << 6])],
-        },
+        Hello { version: 6, elements: vec![message::hello::HelloElement::VersionBitmap(vec![1 << 6])] },
     ] {
         let highest = hello.version;
         let mut pair = Pair::new();

@@ -92,6 +92,29 @@ impl Display for NiciraAction {
                 write!(f, "conjunction({},{}/{})", c.id, u16::from(c.clause) + 1, c.n_clauses)
             }
             Self::CtClear => f.write_str("ct_clear"),
+            Self::Ct(ct) => ct.fmt(f),
+            Self::Nat(nat) => nat.fmt(f),
+            Self::Clone(clone) => {
+                f.write_str("clone(")?;
+                actions(f, &clone.actions)?;
+                f.write_str(")")
+            }
+            Self::OutputTrunc(trunc) => {
+                write!(f, "output(port={},max_len={})", port16(trunc.port), trunc.max_len)
+            }
+            Self::CheckPktLarger(check) => {
+                write!(
+                    f,
+                    "check_pkt_larger({})->{}",
+                    check.pkt_len,
+                    Subfield::bits(check.dst, check.offset, 1)
+                )
+            }
+            Self::DecTtlCntIds(ids) => {
+                f.write_str("dec_ttl(")?;
+                list(f, &ids.0, ",")?;
+                f.write_str(")")
+            }
             Self::Unknown { ty, body } => write!(f, "nicira({ty},{body:?})"),
         }
     }

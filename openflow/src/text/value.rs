@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::oxm::{CtState, Masked, TcpFlags, TunFlags};
+use crate::oxm::{CtState, IpFrag, Masked, TcpFlags, TunFlags};
 use crate::types::MacAddr;
 
 /// Decimal or whatever the type's own form is; a mask, which no such type should have, the same way.
@@ -163,10 +163,8 @@ pub(crate) fn tun_flags(f: &mut Formatter<'_>, v: Masked<TunFlags>) -> fmt::Resu
 }
 
 /// `no`, `yes`, `first`, `later` or `not_later`.
-pub(crate) fn frag(f: &mut Formatter<'_>, v: Masked<u8>) -> fmt::Result {
-    const ANY: u8 = 1;
-    const LATER: u8 = 2;
-    f.write_str(match (v.mask.unwrap_or(ANY | LATER) & 3, v.value & 3) {
+pub(crate) fn frag(f: &mut Formatter<'_>, v: Masked<IpFrag>) -> fmt::Result {
+    f.write_str(match (v.mask.map_or(3, |mask| mask.0 & 3), v.value.0 & 3) {
         (1, 0) | (3, 0) => "no",
         (1, _) => "yes",
         (2, 0) => "not_later",

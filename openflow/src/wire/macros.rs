@@ -86,9 +86,12 @@ macro_rules! wire_code {
     };
 }
 
-/// A set of bits: unknown ones are kept.
+/// A set of bits: unknown ones are kept. `ones` narrows the bits that count.
 macro_rules! wire_flags {
     ($(#[$m:meta])* pub struct $name:ident($t:ty) { $($(#[$cm:meta])* $c:ident = $v:expr),* $(,)? }) => {
+        wire_flags! { $(#[$m])* pub struct $name($t, ones <$t>::MAX) { $($(#[$cm])* $c = $v),* } }
+    };
+    ($(#[$m:meta])* pub struct $name:ident($t:ty, ones $ones:expr) { $($(#[$cm:meta])* $c:ident = $v:expr),* $(,)? }) => {
         $(#[$m])*
         #[derive(Clone, Copy, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
         pub struct $name(pub $t);
@@ -135,7 +138,7 @@ macro_rules! wire_flags {
         }
         impl $crate::wire::Fixed for $name {
             const SIZE: u8 = size_of::<$t>() as u8;
-            const ONES: Self = Self(<$t>::MAX);
+            const ONES: Self = Self($ones);
             fn and(self, other: Self) -> Self { Self(self.0 & other.0) }
             fn is_zero(self) -> bool { self.0 == 0 }
         }

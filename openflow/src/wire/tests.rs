@@ -50,3 +50,24 @@ fn a_message_that_is_too_long_is_not_encoded() {
     assert_eq!(message.encode(&mut out), Ok(()));
     assert_eq!(out.len(), 1 + 65_535);
 }
+
+#[test]
+fn actions_inside_actions_do_not_exhaust_the_stack() {
+    // A packet-out with one clone inside another, 4000 deep.
+    let mut actions = Vec::new();
+    for depth in (1..=4000_u16).rev() {
+        let len = (16 * (4001 - depth)).to_be_bytes();
+        actions.splice(0..0, [0xff, 0xff, len[0], len[1], 0, 0, 0x23, 0x20, 0, 42, 0, 0, 0, 0, 0, 0]);
+    }
+    let len = (actions.len() as u16).to_be_bytes();
+    let mut bytes =
+        vec![4, 13, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfd, len[0], len[1]];
+    bytes.extend([0; 6]);
+    bytes.extend(actions);
+    let len = bytes.len();
+    put_len(&mut bytes, 2, len);
+    let message = Message::decode(&bytes).unwrap();
+    let mut again = Vec::new();
+    message.encode(&mut again).unwrap();
+    assert!(again == bytes);
+}

@@ -1,5 +1,5 @@
 //! A private Open vSwitch with a dummy datapath, and a session over its management socket.
-#![allow(unreachable_pub)]
+#![allow(unreachable_pub, clippy::expect_used)]
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
