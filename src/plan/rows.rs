@@ -101,7 +101,7 @@ pub fn rows(desired: &Desired, observed: &Observed) -> Vec<RowEffect> {
 }
 
 /// Rows made by another tool hold less than we know of them, and stay as they are but for the network.
-fn same_marks(marked: &Attachment, wanted: &Attachment) -> bool {
+pub(super) fn same_marks(marked: &Attachment, wanted: &Attachment) -> bool {
     marked == wanted || (!is_own(wanted) && marked.vlan == wanted.vlan)
 }
 

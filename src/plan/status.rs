@@ -2,6 +2,7 @@
 
 use crate::model::EndpointId;
 
+use super::rows::same_marks;
 use super::{Desired, Observed};
 
 /// How far what is observed of an endpoint is from what is desired.
@@ -43,6 +44,9 @@ pub fn status(desired: &Desired, observed: &Observed, endpoint: EndpointId, flow
     let Some(row) = observed.ports.get(&endpoint).filter(|row| row.bridge == *bridge) else {
         return missing("its port is not in the database yet".into());
     };
+    if !same_marks(&row.attachment, attachment) {
+        return missing("its port is not changed in the database yet".into());
+    }
     match (&row.error, row.ofport) {
         (Some(error), _) => {
             Status::Failed(format!("ovs-vswitchd cannot use {}: {error}", attachment.host_link))
