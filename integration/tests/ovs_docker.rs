@@ -1,4 +1,5 @@
 //! Called as `ovs-docker`: the words and exit codes of that tool, and none of its defects.
+#![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 

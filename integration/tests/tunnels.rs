@@ -1,4 +1,5 @@
 //! Tunnels between hosts: each encapsulation and kind of key, networks across, and an MTU that fits.
+#![allow(clippy::unwrap_used)]
 
 use flowport::lab::{HostOptions, LabHost, Netns, connect};
 use flowport_integration::commands::Flowport;
