@@ -193,7 +193,7 @@ impl Daemon {
     }
 
     async fn end(&mut self, signal: Signal) -> std::process::ExitStatus {
-        let pid = self.child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        let pid = self.child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
         let Some(pid) = pid else { panic!("the daemon ended by itself: {}", self.log()) };
         let _ = kill_process(pid, signal);
         match tokio::time::timeout(DEADLINE, self.child.wait()).await {

@@ -137,7 +137,7 @@ pub async fn pings(netns: &Netns, target: &str, count: u32) -> bool {
 /// TCP from `client` to the address `target` of `server` for one second; bits received per second.
 pub async fn tcp_throughput(server: &Netns, client: &Netns, target: &str) -> f64 {
     let mut listen = Command::new("iperf3");
-    listen.args(["-s", "-1", "-J"]).kill_on_drop(true).stdout(std::process::Stdio::null());
+    listen.args(["-s", "-1", "-J"]).kill_on_drop(true).stdout(Stdio::null());
     let mut listener = match server.spawn(&mut listen) {
         Ok(listener) => listener,
         Err(error) => panic!("{}", chain(&error)),

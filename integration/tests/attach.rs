@@ -1,4 +1,5 @@
 //! Attaching and detaching on real bridges: what the container sees, what the switch holds, and that nothing is left.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
 //! With the daemon: what ends takes its port and its flow entries along, what starts again gets them back, and the daemon
 //! itself may come and go.
+#![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 
@@ -127,7 +128,7 @@ fn named(netns: &Netns) -> String {
 }
 
 fn process_ends(pid: u32) {
-    kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
+    kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), Signal::KILL).unwrap();
 }
 
 async fn docker_place(names: &[&str]) -> Place {

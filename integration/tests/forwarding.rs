@@ -1,4 +1,5 @@
 //! Packets on a managed userspace bridge: who reaches whom, and who does not.
+#![allow(clippy::unwrap_used)]
 
 use std::net::Ipv4Addr;
 

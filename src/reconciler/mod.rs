@@ -21,12 +21,13 @@ mod waiting;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::model::{EndpointId, LinkName, Owner, Sandbox};
-use crate::netlink::{Link as SeenLink, LinkEvent, Netlink};
+use crate::model::{EndpointId, LinkName, Mac, Owner, Sandbox};
+use crate::netlink::{Link as SeenLink, LinkEvent, Netlink, Netns};
 use crate::openflow::{Datapath, DatapathEvent, ReadScope};
 use crate::ovsdb::{Database, TransactionFailed};
 use crate::plan::{Datapath as Seen, Desired, Link, Observed, RecordEffect, Scope};
@@ -170,6 +171,7 @@ impl Reconciler {
         }
         reconciler.presume_running(&known.unknown);
         reconciler.forget_ended();
+        reconciler.learn_macs().await;
         for remote in reconciler.remotes() {
             let mtu = reconciler.shells.netlink.route_to(remote).await.ok().flatten().map(|route| route.mtu);
             reconciler.observed.underlay.extend(mtu.map(|mtu| (remote, mtu)));
@@ -233,6 +235,24 @@ impl Reconciler {
             let same = owner.netns_path().is_none() || observed.links.contains_key(endpoint);
             owner.is_docker() || (observed.running.contains_key(owner) && same)
         });
+    }
+
+    /// Rows of other tools do not tell the MAC by which a managed bridge knows an endpoint; its interface does.
+    async fn learn_macs(&mut self) {
+        for (endpoint, attachment) in &mut self.desired.attachments {
+            let made_here = attachment.host_link == endpoint.host_link();
+            let Some(sandbox) = self.observed.running.get(&attachment.owner).filter(|_| !made_here) else {
+                continue;
+            };
+            let inside = Netns::new(&sandbox.netns);
+            match self.shells.netlink.interface_in(&inside, attachment.interface.as_str()).await {
+                Ok(found) => {
+                    let mac = found.and_then(|interface| interface.mac).and_then(Mac::from_bytes);
+                    Arc::make_mut(attachment).mac = mac.unwrap_or(attachment.mac);
+                }
+                Err(error) => tracing::warn!(%endpoint, "the MAC of an adopted port is not known: {error}"),
+            }
+        }
     }
 
     /// False when nothing has changed that a plan looks at.
