@@ -24,6 +24,8 @@ uptime_cs() {
     echo "${up%.*}${up#*.}"
 }
 
+older_than() { test "$(uptime_cs)" -gt "$1"; }
+
 seconds_since() {
     awk "BEGIN { printf \"%.2f\", ($(uptime_cs) - $1) / 100 }"
 }
