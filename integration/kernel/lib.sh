@@ -88,6 +88,9 @@ unreachable() {
 # echos NETNS: how many IPv4 echo requests it has received.
 echos() { in_ "$1" awk '/^Icmp:/ && names++ { print $9 }' /proc/net/snmp; }
 
+# echos6 NETNS: and IPv6.
+echos6() { in_ "$1" awk '$1 == "Icmp6InEchos" { print $2 }' /proc/net/snmp6; }
+
 # tcp SERVER CLIENT ADDRESS: 8 MB arrive as they were sent.
 tcp() {
     test -e /tmp/8mb || head -c 8388608 /dev/urandom >/tmp/8mb
