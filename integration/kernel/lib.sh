@@ -24,6 +24,8 @@ uptime_cs() {
     echo "${up%.*}${up#*.}"
 }
 
+older_than() { test "$(uptime_cs)" -gt "$1"; }
+
 seconds_since() {
     awk "BEGIN { printf \"%.2f\", ($(uptime_cs) - $1) / 100 }"
 }
@@ -85,6 +87,9 @@ unreachable() {
 
 # echos NETNS: how many IPv4 echo requests it has received.
 echos() { in_ "$1" awk '/^Icmp:/ && names++ { print $9 }' /proc/net/snmp; }
+
+# echos6 NETNS: and IPv6.
+echos6() { in_ "$1" awk '$1 == "Icmp6InEchos" { print $2 }' /proc/net/snmp6; }
 
 # tcp SERVER CLIENT ADDRESS: 8 MB arrive as they were sent.
 tcp() {

@@ -34,7 +34,7 @@ arp_answered() { in_ a arping -c 2 -w 3 -I eth1 10.0.0.2 | grep -i "$b_mac"; }
 check "ARP is answered by flow entries" arp_answered
 in_ b ip link set eth1 arp on
 
-spoofs() { # WHAT COMMAND-OF-A..., after which b has received no echo request more
+spoofs() { # OPTION-OF-PING...: b receives nothing of it
     before=$(echos b)
     unreachable a 10.0.0.2 "$@" && equal "$before" echos b
 }
@@ -51,4 +51,8 @@ check "its own is not" until_ pings a 10.0.0.2
 
 in_ b sysctl -q -w net.ipv4.icmp_echo_ignore_broadcasts=0
 check "broadcast" pings a 10.0.0.255 -b
-check "broadcast over IPv6 (all nodes)" pings a ff02::1%eth1
+multicast_arrives() {
+    before=$(echos6 b)
+    pings a ff02::1%eth1 && fails equal "$before" echos6 b
+}
+check "multicast over IPv6" multicast_arrives

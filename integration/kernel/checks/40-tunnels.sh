@@ -54,7 +54,7 @@ check "vxlan, key=flow: networks are apart" unreachable near100 10.0.0.2
 check "vxlan, key=flow: and the other way" unreachable near 10.0.0.12
 check "the kernel's tunnel carries it" says 'vxlan_sys_4789' ovs-appctl dpctl/show
 
-check "del-ports on both hosts" sh -c "flowport del-ports br0 --all"
+check "del-ports" flowport del-ports br0 --all
 check "del-ports on the second host" host2 flowport del-ports br0 --all
 end_tunnel
 check "del-br" flowport del-br br0
