@@ -29,12 +29,12 @@ deps: ## install what demo and tests need (Debian, Ubuntu); starts no service
 	@.ci/deps
 
 test-unit: ## tests that need no root: pure functions, and private Open vSwitch processes
-	$(CARGO) test $(UNIT)
+	$(CARGO) test $(UNIT) --no-fail-fast
 
 test-root: can-be-root ## tests with namespaces, containers and packets, in a private lab
 	$(CARGO) build --bin flowport
 	$(CARGO) test -p flowport-integration --no-run
-	env $(RUNNER)="$(AS_ROOT) $(FLOWPORT_EXE) lab --" $(CARGO) test -p flowport-integration
+	env $(RUNNER)="$(AS_ROOT) $(FLOWPORT_EXE) lab --" $(CARGO) test -p flowport-integration --no-fail-fast
 
 # Only the stopwatch is built without optimisation. BENCH_ARGS=--markdown prints the table for a document.
 bench: export FLOWPORT_EXE := $(CURDIR)/target/release/flowport

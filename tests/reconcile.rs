@@ -130,7 +130,8 @@ fn a_change_touches_what_it_is_about_and_no_other() {
     assert_eq!(gone.endpoints(), BTreeSet::from([b.endpoint()]));
     assert!(gone.added_flows.is_empty() && gone.modified_flows.is_empty(), "{gone:#?}");
     assert_eq!(gone.modified_groups.len(), 1, "the network has a member less");
-    assert!(gone.deleted_flows.iter().all(|(_, cookie)| cookie.0 == b.endpoint().cookie()));
+    assert!(gone.deleted_flows.is_empty(), "one message an endpoint, by its cookie");
+    assert_eq!(gone.deleted_endpoints, BTreeSet::from([b.endpoint()]));
 
     // To another network: its own flow entries only, and the groups of both.
     observed.ports.remove(&b.endpoint());

@@ -218,7 +218,7 @@ async fn the_flows_of_an_endpoint_are_exactly_the_declared_ones() {
     let (cookie, count) = cookie_of(&first).await;
     let n = &port_of(&first)["ofport"];
     let mut declared = [
-        format!("priority=100,in_port={n},vlan_tci=0x0000/0x1fff actions=write_metadata:0x7/0x1ffffffff,goto_table:1"),
+        format!("priority=100,in_port={n},vlan_tci=0x0000/0x1fff actions=write_metadata:0x7/0x3ffffffff,goto_table:1"),
         format!("table=1, priority=100,arp,in_port={n},dl_src=02:00:00:00:00:02,arp_spa=0.0.0.0,arp_sha=02:00:00:00:00:02 actions=goto_table:2"),
         format!("table=1, priority=100,arp,in_port={n},dl_src=02:00:00:00:00:02,arp_spa=10.0.0.2,arp_sha=02:00:00:00:00:02 actions=goto_table:2"),
         format!("table=1, priority=100,ip,in_port={n},dl_src=02:00:00:00:00:02,nw_src=10.0.0.2 actions=goto_table:2"),
@@ -238,7 +238,7 @@ async fn the_flows_of_an_endpoint_are_exactly_the_declared_ones() {
     let (cookie, _) = cookie_of(&second).await;
     let n = &port_of(&second)["ofport"];
     let declared = [
-        format!("priority=100,in_port={n},vlan_tci=0x0000/0x1fff actions=write_metadata:0/0x1ffffffff,goto_table:1"),
+        format!("priority=100,in_port={n},vlan_tci=0x0000/0x1fff actions=write_metadata:0/0x3ffffffff,goto_table:1"),
         format!("table=1, priority=100,in_port={n},dl_src=02:00:00:00:00:03 actions=goto_table:2"),
         format!("table=4, priority=100,metadata=0/0xffffffff,dl_dst=02:00:00:00:00:03 actions=output:{n}"),
     ]

@@ -1,15 +1,18 @@
 //! Bridges and tunnels: rows that Open vSwitch itself keeps true once they are there.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Instant;
 
+use futures_util::stream::{self, StreamExt};
 use tokio::sync::mpsc;
 
-use crate::model::{BridgeSpec, LinkName, Remote, Tunnel};
+use crate::docker::Docker;
+use crate::model::{BridgeSpec, LinkName, Owner, Remote, Sandbox, Tunnel};
 use crate::ovsdb::TakenUp;
 use crate::reconciler::{Change, Outcome, Refused};
 
-use super::Frontend;
+use super::{Frontend, LOOKUPS_AT_ONCE, sandbox_of};
 
 impl Frontend {
     pub(super) async fn add_br(&self, spec: BridgeSpec, deadline: Instant) -> Result<Outcome, Refused> {
@@ -110,19 +113,19 @@ impl Frontend {
                 tunnel.name
             )));
         }
-        match tunnel.remote {
-            Remote::Ip(ip) => self.check_remote(ip, &tunnel).await?,
+        let underlay = match tunnel.remote {
+            Remote::Ip(ip) => self.check_remote(ip, &tunnel).await?.map(|mtu| (ip, mtu)),
             Remote::Flow if row.managed => {
                 return Err(Refused::other(format!(
                     "remote=flow needs flow entries that name the hosts, and {bridge} is Flowport's own: give --remote=IP"
                 )));
             }
-            Remote::Flow => {}
-        }
+            Remote::Flow => None,
+        };
         self.check_vswitchd([&bridge].into_iter()).await?;
         let revision = database.add_tunnel(row.row, &tunnel).await?;
         let made = match self.port_taken_up(&tunnel.name, revision, deadline).await {
-            Ok(()) => self.settle(bridge, deadline).await,
+            Ok(()) => self.fit(bridge, underlay, deadline).await,
             Err(refused) => Err(refused),
         };
         if made.is_err() {
@@ -154,16 +157,16 @@ impl Frontend {
         }
     }
 
-    /// A tunnel to this host itself would loop.
-    async fn check_remote(&self, remote: IpAddr, tunnel: &Tunnel) -> Result<(), Refused> {
+    /// The MTU of the way to the remote in bytes, if there is one. A tunnel to this host itself would loop.
+    async fn check_remote(&self, remote: IpAddr, tunnel: &Tunnel) -> Result<Option<u32>, Refused> {
         let route = self.shells.netlink.route_to(remote).await.ok().flatten();
-        if route.is_some_and(|path| path.link.name == "lo") {
+        if route.as_ref().is_some_and(|path| path.link.name == "lo") {
             return Err(Refused::other(format!(
                 "remote {remote} of tunnel {} is an address of this host: give the other host's",
                 tunnel.name
             )));
         }
-        Ok(())
+        Ok(route.map(|path| path.mtu))
     }
 
     async fn configure_local_port(&self, spec: &BridgeSpec) -> Result<(), Refused> {
@@ -205,6 +208,30 @@ impl Frontend {
         }
     }
 
+    /// Waits until the bridge forwards over its new tunnel, and what its containers send fits into that.
+    async fn fit(
+        &self,
+        bridge: LinkName,
+        underlay: Option<(IpAddr, u32)>,
+        deadline: Instant,
+    ) -> Result<Outcome, Refused> {
+        let rows = self.shells.database.rows();
+        let owners: BTreeSet<Owner> = rows
+            .ports
+            .values()
+            .filter(|row| row.bridge == bridge)
+            .map(|row| row.attachment.owner.clone())
+            .collect();
+        let lookups = owners.into_iter().map(|owner| running(self.docker.clone(), owner));
+        let sandboxes =
+            stream::iter(lookups).buffered(LOOKUPS_AT_ONCE).filter_map(std::future::ready).collect();
+        let sandboxes = self.unless_interrupted(sandboxes).await?;
+        let (progress, _) = mpsc::channel(1);
+        let change = Change::Fit { bridge, sandboxes, underlay };
+        self.reconciler.ask(change, deadline, progress, self.interrupted.clone()).await?;
+        Ok(Outcome::default())
+    }
+
     /// Waits until the bridge, if it is managed, forwards as it should.
     async fn settle(&self, bridge: LinkName, deadline: Instant) -> Result<Outcome, Refused> {
         let (progress, _) = mpsc::channel(1);
@@ -216,4 +243,10 @@ fn late(name: &LinkName) -> Refused {
     Refused::other(format!(
         "timed out: ovs-vswitchd has not taken up {name}: is it running? see `systemctl status openvswitch-switch`"
     ))
+}
+
+/// The sandbox of a container that is known by its identity, if it runs and can be found.
+async fn running(docker: Docker, owner: Owner) -> Option<Sandbox> {
+    let pid = if owner.is_docker() { docker.container(owner.as_str()).await.ok()?.pid } else { None };
+    sandbox_of(&owner, pid)
 }

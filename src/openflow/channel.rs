@@ -107,7 +107,7 @@ impl Reporter {
 }
 
 /// The messages of a bundle, in the order of [`FlowChanges`].
-fn messages(changes: &FlowChanges) -> Vec<Body> {
+pub fn messages(changes: &FlowChanges) -> Vec<Body> {
     let FlowChanges {
         added_groups,
         modified_groups,

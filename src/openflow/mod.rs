@@ -13,6 +13,7 @@ use crate::model::{EndpointId, LinkName, OWN_COOKIES, OWN_COOKIES_MASK, SHARED_C
 use crate::plan::{FlowChanges, Installed};
 use crate::reconciler::Event;
 
+pub use channel::messages;
 pub use exchange::{OpenFlowError, read_counters, read_flows};
 
 /// The bundles that may wait for a channel: the reconciler sends the next when the one before is answered.

@@ -54,6 +54,8 @@ pub fn links(desired: &Desired, observed: &Observed) -> Vec<LinkEffect> {
             Some(link) if link.leftover => Some(LinkEffect::Del(endpoint)),
             // A row that ovs-vswitchd failed to use goes first, so that its error is not taken for the new link's.
             None if observed.ports.get(&endpoint).is_some_and(|row| row.error.is_some()) => None,
+            // Where its end inside would go is not known.
+            None if sandbox.is_presumed() => None,
             None => {
                 Some(LinkEffect::Add { attachment, sandbox, mtu, tx_checksum_offload: !bridge.userspace })
             }

@@ -38,8 +38,12 @@ pub fn status(desired: &Desired, observed: &Observed, endpoint: EndpointId, flow
             "bridge {bridge} is gone: make it again with `flowport add-br {bridge}`"
         ));
     }
-    if !observed.links.contains_key(&endpoint) {
+    let Some(link) = observed.links.get(&endpoint) else {
         return missing(format!("link {} is not there yet", attachment.host_link));
+    };
+    let mtu = observed.mtu_for(attachment);
+    if link.mtu != mtu && attachment.host_link == endpoint.host_link() {
+        return missing(format!("its MTU is {} and not {mtu} yet", link.mtu));
     }
     let Some(row) = observed.ports.get(&endpoint).filter(|row| row.bridge == *bridge) else {
         return missing("its port is not in the database yet".into());

@@ -25,6 +25,15 @@ pub enum Change {
     SetVlan(Selected, Vlan, Sandbox),
     /// Only wait until the bridge forwards as it should.
     Settle(LinkName),
+    /// Wait for that, and until what these containers have on the bridge fits its new tunnel.
+    Fit {
+        /// The bridge.
+        bridge: LinkName,
+        /// The containers.
+        sandboxes: Vec<Sandbox>,
+        /// The tunnel's far end and the MTU of the way there in bytes, if it is one and there is one.
+        underlay: Option<(IpAddr, u32)>,
+    },
 }
 
 /// Attachments of a bridge, by container and interface.
@@ -137,6 +146,12 @@ impl Reconciler {
                 waiting.bridges.insert(bridge);
                 Ok(BTreeMap::new())
             }
+            Change::Fit { bridge, sandboxes, underlay } => {
+                self.observed.underlay.extend(underlay);
+                let before = self.fit(&bridge, sandboxes);
+                waiting.bridges.insert(bridge);
+                Ok(before)
+            }
         };
         match accepted {
             Ok(before) => {
@@ -151,6 +166,18 @@ impl Reconciler {
                 let _ = waiting.answer.send(Err(refused));
             }
         }
+    }
+
+    /// Takes the ports of these containers on the bridge into what is ruled over, as they are desired.
+    fn fit(&mut self, bridge: &LinkName, sandboxes: Vec<Sandbox>) -> Before {
+        let owners: BTreeSet<Owner> = sandboxes.iter().map(|sandbox| sandbox.owner.clone()).collect();
+        sandboxes.into_iter().for_each(|sandbox| self.run_sandbox(sandbox));
+        let fitted = self.desired.attachments.iter().filter(|(endpoint, attachment)| {
+            attachment.bridge == *bridge
+                && owners.contains(&attachment.owner)
+                && self.observed.links.contains_key(endpoint)
+        });
+        fitted.map(|(endpoint, attachment)| (*endpoint, Some(Arc::clone(attachment)))).collect()
     }
 
     fn attach(&mut self, ports: Vec<(Attachment, Sandbox)>) -> Result<Before, Refused> {

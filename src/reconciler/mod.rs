@@ -106,6 +106,8 @@ pub struct Reconciler {
     records: Lane<()>,
     datapaths: BTreeMap<LinkName, Channel>,
     waiting: Vec<Waiting>,
+    /// Endpoints that another tool made, until their links have been read.
+    strangers: BTreeSet<EndpointId>,
     /// Endpoints by the names of links that another tool made.
     other_links: BTreeMap<String, EndpointId>,
     /// Endpoints whose link went while an effect on it was under way, or was not as the effect expected.
@@ -155,6 +157,7 @@ impl Reconciler {
             records: Lane::default(),
             datapaths: BTreeMap::new(),
             waiting: Vec::new(),
+            strangers: BTreeSet::new(),
             other_links: BTreeMap::new(),
             doubtful: BTreeSet::new(),
             reading_links: None,

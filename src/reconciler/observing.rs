@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::frontend::is_there;
 use crate::model::{EndpointId, Owner, Sandbox};
 use crate::netlink::{Link as SeenLink, LinkEvent};
-use crate::plan::{Link, RecordEffect};
+use crate::plan::{Link, PortRow, RecordEffect, Scope};
 use crate::process::ProcessExit;
 
 use super::lanes::Links;
@@ -147,7 +147,8 @@ impl Reconciler {
     pub(super) fn observe_rows(&mut self) {
         let rows = self.shells.database.rows();
         self.observed.bridges = rows.bridges;
-        self.observed.ports = rows.ports;
+        let before = std::mem::replace(&mut self.observed.ports, rows.ports);
+        self.adopt_strangers(&before);
         self.observed.detached = rows.detached;
         for endpoint in self.observed.ports.keys() {
             if let Some(link) = self.observed.links.get_mut(endpoint) {
@@ -166,11 +167,47 @@ impl Reconciler {
         self.open_channels();
     }
 
+    /// A port that another tool made while the daemon runs is adopted with what its marks tell, as those are that were there
+    /// before it.
+    fn adopt_strangers(&mut self, before: &BTreeMap<EndpointId, PortRow>) {
+        if matches!(self.desired.scope, Scope::Only(_)) {
+            return;
+        }
+        let strangers = self.observed.ports.iter().filter(|(endpoint, row)| {
+            row.attachment.host_link != endpoint.host_link() && !before.contains_key(endpoint)
+        });
+        let strangers: Vec<_> =
+            strangers.map(|(endpoint, row)| (*endpoint, row.attachment.clone())).collect();
+        for (endpoint, attachment) in strangers {
+            if self.desired.attachments.contains_key(&endpoint) {
+                continue;
+            }
+            tracing::info!(%endpoint, container = %attachment.container, "a port that another tool made is adopted");
+            let presumed = Sandbox::presumed(&attachment.owner);
+            self.observed.running.entry(attachment.owner.clone()).or_insert(presumed);
+            self.desired.attachments.insert(endpoint, attachment);
+            self.strangers.insert(endpoint);
+            self.begin_reading_links();
+        }
+    }
+
+    /// The strangers whose link turns out not to be there are of containers that have ended.
+    fn forget_ended_strangers(&mut self) {
+        for endpoint in std::mem::take(&mut self.strangers) {
+            if !self.observed.links.contains_key(&endpoint) {
+                self.end_if_sandbox_is_gone(endpoint);
+            }
+        }
+    }
+
     /// Takes what the kernel told when all links were read, but for what changed meanwhile.
     pub(super) fn take_links(&mut self, read: Result<Vec<SeenLink>, Refused>) {
         let touched = self.reading_links.take().unwrap_or_default();
         match read {
-            Ok(links) => self.observe_links(links, &touched),
+            Ok(links) => {
+                self.observe_links(links, &touched);
+                self.forget_ended_strangers();
+            }
             Err(refused) => tracing::warn!("{refused}"),
         }
         if std::mem::take(&mut self.read_links_again) {

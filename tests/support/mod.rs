@@ -8,11 +8,12 @@ mod common;
 use std::collections::BTreeMap;
 
 use flowport::model::{Attachment, LinkName, Mac, Owner, Vlan};
+pub(crate) use flowport::openflow::messages;
 use flowport::pipeline::{Flow, Group, owns_group};
 use flowport::plan::{FlowChanges, Installed};
 use flowport_openflow::session::Event;
 use flowport_openflow::{
-    Body, Cookie, FlowMod, FlowStatsRequest, GroupMod, MultipartReplyBody, MultipartRequestBody, PortNo,
+    Body, Cookie, FlowMod, FlowStatsRequest, MultipartReplyBody, MultipartRequestBody, PortNo,
 };
 
 /// Bridge `br0` with dummy ports `p1`, `p2`..., whose OpenFlow port numbers are in their names, and a session with it.
@@ -154,35 +155,6 @@ fn deliveries(actions: &str, packet: &str) -> (Vec<String>, Option<String>) {
     }
     out.sort();
     (out, tag)
-}
-
-/// The messages of one change, as the product's channel sends them.
-pub(crate) fn messages(changes: &FlowChanges) -> Vec<Body> {
-    let mut messages: Vec<Body> = Vec::new();
-    for group in &changes.added_groups {
-        messages.push(GroupMod::add(group.id, Group::TYPE, group.buckets.clone()).into());
-    }
-    for group in &changes.modified_groups {
-        messages.push(GroupMod::modify(group.id, Group::TYPE, group.buckets.clone()).into());
-    }
-    for (key, cookie) in &changes.deleted_flows {
-        let delete = FlowMod::delete_strict(key.table_id, key.priority, key.matches.clone());
-        messages.push(delete.cookie_masked(*cookie, u64::MAX).into());
-    }
-    for flow in &changes.added_flows {
-        messages.push(flow_mod(flow).into());
-    }
-    for flow in &changes.modified_flows {
-        let key = &flow.key;
-        let mut modify =
-            FlowMod::modify_strict(key.table_id, key.priority, key.matches.clone()).cookie(flow.cookie);
-        modify.instructions = flow.instructions.clone();
-        messages.push(modify.into());
-    }
-    for group in &changes.deleted_groups {
-        messages.push(GroupMod::delete(*group).into());
-    }
-    messages
 }
 
 pub(crate) fn flow_mod(flow: &Flow) -> FlowMod {
