@@ -10,8 +10,9 @@ use crate::frontend::Frontend;
 use crate::intent::Intent;
 use crate::netlink::Netlink;
 use crate::ovsdb::Database;
-use crate::plan::Scope;
-use crate::reconciler::{Containers, Outcome, Progress, Reconciler, Refused, Shells};
+use crate::reconciler::{Containers, Outcome, Progress, Reconciler, Shells};
+use crate::refused::Refused;
+use crate::state::Scope;
 
 /// Newer news make older ones worthless.
 const PROGRESS_DEPTH: usize = 4;

@@ -15,7 +15,8 @@ use tokio::sync::{mpsc, watch};
 use crate::docker::Docker;
 use crate::intent::{AddPort, Intent};
 use crate::model::{Attachment, ContainerRef, LinkName, Owner, Sandbox, Vlan};
-use crate::reconciler::{Change, Handle, Outcome, Progress, Refused, Selected, Shells};
+use crate::reconciler::{Change, Handle, Outcome, Progress, Selected, Shells};
+use crate::refused::Refused;
 
 pub use lookup::{is_there, look_up, sandbox_of};
 

@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use flowport::model::{Attachment, LinkName, Sandbox, TunnelKind, Vlan};
-use flowport::plan::{
-    self, Bridge, BridgePort, Datapath, Desired, FlowChanges, Observed, PortKind, PortRow, Scope, TunnelPort,
+use flowport::plan;
+use flowport::state::{
+    Bridge, BridgePort, Datapath, Desired, FlowChanges, Observed, PortKind, PortRow, Scope, TunnelPort,
 };
 use flowport_openflow::{Action, Bucket, FlowMod, GroupId, GroupMod, GroupType, Match, PortNo};
 use flowport_ovsdb::Uuid;

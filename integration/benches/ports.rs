@@ -1,6 +1,7 @@
 //! `make bench`: the table of [`flowport_integration::bench`].
 //!
 //! `--quick` measures each once and small; `--markdown` prints the table for a document.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the table is what a bench is for")]
 
 use std::process::ExitCode;
 

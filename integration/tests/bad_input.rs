@@ -235,7 +235,6 @@ mod cases {
             ("{".to_owned(), &["line 13"]),
         ] {
             let mut lines = good.clone();
-            println!("{bad}");
             lines[12] = bad;
             let before = scene.seen().await;
             let said = scene.add_ports(&lines).await;
@@ -285,7 +284,6 @@ mod cases {
             "add-tunnel br0 vx0 --type=vxlan --remote=192.0.2.1 --timeout=1".to_owned(),
         ] {
             let said = scene.run(&command).await;
-            println!("{command}\n    {}", said.err.trim_end());
             said.refused(&["ovs-vswitchd", "openvswitch-switch"]);
         }
         assert_eq!(inside(&c).await, links);
@@ -311,7 +309,6 @@ mod cases {
             "add-tunnel br0 vx0 --type=vxlan --remote=192.0.2.1 --timeout=1".to_owned(),
         ] {
             let said = scene.run(&command).await;
-            println!("{command}\n    {}", said.err.trim_end());
             match command.starts_with("del-port") {
                 true => said.refused(&[]),
                 false => said.refused(&["ovsdb-server"]),
@@ -342,7 +339,6 @@ mod cases {
             "adopt br0",
         ] {
             let said = scene.run(&command.replace('C', &name)).await;
-            println!("{command}\n    {}", said.err.trim_end());
             said.refused(&["bridge br0 does not exist", "`flowport add-br br0`"]);
             assert!(!inside(&c).await.contains("eth2"));
         }
@@ -365,12 +361,10 @@ mod cases {
         let (before, links) = (scene.seen().await, inside(&c).await);
         scene.host.ovs_mut().vswitchd().signal(Signal::STOP).unwrap();
         let said = scene.run(&format!("add-port br0 eth1 {} --timeout=1", named(&c))).await;
-        println!("{}", said.err.trim_end());
         said.refused(&["eth1", &named(&c), "ovs-vswitchd", "openvswitch-switch"]);
         assert_eq!(inside(&c).await, links);
         assert!(scene.ports().await.is_empty() && scene.host_ends().await.is_empty());
         let said = scene.run("add-br br1 --datapath=netdev --timeout=1").await;
-        println!("{}", said.err.trim_end());
         said.refused(&["br1", "ovs-vswitchd"]);
         scene.host.ovs_mut().vswitchd().signal(Signal::CONT).unwrap();
         wait_until(DEADLINE, "all is as before", async || scene.seen().await == before).await;
@@ -393,7 +387,6 @@ mod cases {
             let command = scene.host.command("setpriv");
             let mut command = scene.configured(command, as_nobody.into_iter().chain(words.iter().copied()));
             let said: scene::Said = scene.host.output(&mut command).await.unwrap().into();
-            println!("{words:?}\n    {}", said.err.trim_end());
             said.refused(&["ermission", "root"]);
         }
         same(&before, &scene.seen().await);
@@ -471,13 +464,12 @@ async fn a_killed_command_leaves_nothing_that_the_same_command_does_not_take_up(
     std::fs::write(&file, lines.join("\n")).unwrap();
     let add = format!("add-ports br0 {}", file.display());
     let before = scene.seen().await;
-    let (mut unfinished, mut half_made) = (0, 0);
+    let mut unfinished = 0;
     for nth in 0..30 {
         let mut command = scene.spawn(&add);
         let ended = tokio::time::timeout(std::time::Duration::from_millis(5 * nth), command.wait()).await;
         unfinished += usize::from(ended.is_err());
         let _ = command.kill().await;
-        half_made += usize::from(!scene.whole().await);
         let again = scene.run(&add).await;
         match again.code {
             Some(0) => {}
@@ -499,7 +491,6 @@ async fn a_killed_command_leaves_nothing_that_the_same_command_does_not_take_up(
             assert!(!inside(container).await.contains("eth1"));
         }
     }
-    println!("{unfinished} of 30 were killed before their end, {half_made} of them half-way");
     assert!(unfinished > 0);
 }
 

@@ -52,13 +52,12 @@ impl Place {
 
     /// Waits until nothing is left of the port, and that the neighbour has noticed nothing.
     async fn is_gone(&self, what: &str, gone: &Attached, before: &Untouched) {
-        let took = wait_until(DEADLINE, what, async || {
+        wait_until(DEADLINE, what, async || {
             self.flows_with(&gone.cookie).await == 0
                 && !self.links().await.contains(&gone.link)
                 && !vsctl(&self.host, &["list-ports", "br0"]).await.contains(&gone.link)
         })
         .await;
-        println!("{what}: {took:?}");
         let left = ofctl(&self.host, &["dump-flows", "br0"]).await
             + &ofctl(&self.host, &["dump-groups", "br0"]).await;
         let output = format!("output:{}", gone.port["ofport"]);

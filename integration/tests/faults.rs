@@ -145,7 +145,7 @@ async fn there_is_one_daemon() {
     let scene = Scene::start(HostOptions::default(), By::Daemon).await;
     let containers = two_containers(&scene).await;
     let before = scene.seen().await;
-    scene.run("daemon").await.refused(&["another daemon", "stop it"]);
+    scene.run("daemon").await.refused(&["another Flowport", "stop it"]);
     // One that listens elsewhere rules over the same database; so would a command that asks no daemon.
     let elsewhere = scene.host.directory().join("elsewhere/flowport.sock");
     let elsewhere = elsewhere.display();

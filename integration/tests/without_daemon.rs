@@ -1,4 +1,5 @@
 //! What commands do while the daemon does not run, and what it makes of that; what is undone when the switch hangs.
+#![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
 

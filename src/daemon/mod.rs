@@ -23,9 +23,10 @@ use crate::docker::Docker;
 use crate::frontend::Frontend;
 use crate::netlink::Netlink;
 use crate::ovsdb::Database;
-use crate::plan::Scope;
-use crate::reconciler::{Reconciler, Refused, Shells};
+use crate::reconciler::{Reconciler, Shells};
 use crate::records::{Records, Server as RecordsServer};
+use crate::refused::Refused;
+use crate::state::Scope;
 
 /// How long the parts may take to answer when the daemon starts.
 const START_TIME: Duration = Duration::from_secs(30);

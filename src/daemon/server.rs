@@ -12,7 +12,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, watch};
 
 use crate::frontend::Frontend;
-use crate::reconciler::Refused;
+use crate::refused::Refused;
 
 use super::protocol::{Answer, Ask, LONGEST_ASK};
 

@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 use crate::docker::Docker;
 use crate::model::{BridgeSpec, LinkName, Owner, Remote, Sandbox, Tunnel};
 use crate::ovsdb::TakenUp;
-use crate::reconciler::{Change, Outcome, Refused};
+use crate::reconciler::{Change, Outcome};
+use crate::refused::Refused;
 
 use super::{Frontend, LOOKUPS_AT_ONCE, sandbox_of};
 

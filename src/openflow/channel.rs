@@ -9,11 +9,10 @@ use tokio::sync::mpsc;
 
 use crate::model::LinkName;
 use crate::pipeline::{Flow, Group};
-use crate::plan::{FlowChanges, Installed};
-use crate::reconciler::Event;
+use crate::state::{FlowChanges, Installed};
 
 use super::exchange::{Exchange, OpenFlowError};
-use super::{DatapathEvent, ReadScope, installed};
+use super::{DatapathEvent, ReadScope, Report, installed};
 
 /// The wait before the channel is tried again, at first and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(20);
@@ -25,9 +24,9 @@ pub(super) async fn run(
     bridge: LinkName,
     read: ReadScope,
     mut bundles: mpsc::Receiver<FlowChanges>,
-    events: mpsc::Sender<Event>,
+    reports: mpsc::Sender<Report>,
 ) {
-    let reporter = Reporter { bridge, events };
+    let reporter = Reporter { bridge, reports };
     let mut wait = FIRST_WAIT;
     loop {
         match open(&socket, &read).await {
@@ -96,13 +95,13 @@ async fn serve(
 
 struct Reporter {
     bridge: LinkName,
-    events: mpsc::Sender<Event>,
+    reports: mpsc::Sender<Report>,
 }
 
 impl Reporter {
     async fn report(&self, event: DatapathEvent) {
         // Without a reconciler nobody wants to know.
-        let _ = self.events.send(Event::Datapath(self.bridge.clone(), event)).await;
+        let _ = self.reports.send(Report { bridge: self.bridge.clone(), event }).await;
     }
 }
 

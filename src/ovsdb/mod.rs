@@ -16,7 +16,7 @@ use flowport_ovsdb::{
 use flowport_ovsdb_schema::open_vswitch::{Bridge, Interface, OpenVSwitch, Port};
 use tokio::sync::watch;
 
-use crate::reconciler::Refused;
+use crate::refused::Refused;
 
 pub use bridges::{Forwarding, TakenUp};
 pub use observe::Rows;

@@ -7,7 +7,7 @@ use flowport_ovsdb::{Replica, Uuid};
 use flowport_ovsdb_schema::open_vswitch::{Bridge as BridgeRow, Interface, OpenVSwitch, Port};
 
 use crate::model::{EndpointId, LinkName, Mac, TunnelKind, Vlan};
-use crate::plan::{Bridge, BridgePort, PortKind, PortRow, TunnelPort};
+use crate::state::{Bridge, BridgePort, PortKind, PortRow, TunnelPort};
 
 use super::marks;
 

@@ -6,7 +6,7 @@ use flowport_ovsdb::{Ref, Transaction, Where};
 use flowport_ovsdb_schema::open_vswitch::{Bridge, Interface, OpenVSwitch, Port};
 
 use crate::model::{Attachment, EndpointId};
-use crate::plan::RowEffect;
+use crate::state::RowEffect;
 
 use super::{Database, LOCK, TransactionFailed, marks};
 

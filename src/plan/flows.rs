@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use flowport_openflow::{Cookie, FlowKey, GroupId, PortNo};
+use flowport_openflow::{Cookie, PortNo};
 
 use crate::model::{EndpointId, LinkName, OWN_COOKIES, OWN_COOKIES_MASK, Vlan};
 use crate::pipeline::{
@@ -10,42 +10,7 @@ use crate::pipeline::{
     network_flows,
 };
 
-use super::{BridgePort, Datapath, Desired, Installed, Observed, PortKind};
-
-/// Changes of one datapath, in the order in which they are to be made: groups before the entries that name them,
-/// groups go when no entry names them any more.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FlowChanges {
-    /// Groups to add; a group comes after those that it names.
-    pub added_groups: Vec<Group>,
-    /// Groups to write anew.
-    pub modified_groups: Vec<Group>,
-    /// Endpoints of which no flow entry is to stay.
-    pub deleted_endpoints: BTreeSet<EndpointId>,
-    /// Other flow entries to delete, each with its cookie.
-    pub deleted_flows: Vec<(FlowKey, Cookie)>,
-    /// Flow entries to add, or to replace cookie and all.
-    pub added_flows: Vec<Flow>,
-    /// Flow entries that do something else from now on; their counters go on.
-    pub modified_flows: Vec<Flow>,
-    /// Groups to delete.
-    pub deleted_groups: Vec<GroupId>,
-}
-
-impl FlowChanges {
-    /// Whether nothing is to be changed.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// The endpoints whose entries are changed.
-    pub fn endpoints(&self) -> BTreeSet<EndpointId> {
-        let deleted = self.deleted_flows.iter().map(|(_, cookie)| *cookie);
-        let flows = self.added_flows.iter().chain(&self.modified_flows).map(|flow| flow.cookie);
-        let some = deleted.chain(flows).filter_map(|cookie| EndpointId::from_cookie(cookie.0));
-        some.chain(self.deleted_endpoints.iter().copied()).collect()
-    }
-}
+use crate::state::{BridgePort, Datapath, Desired, FlowChanges, Installed, Observed, PortKind};
 
 /// The changes of the bridge's datapath that this round can begin; none when the bridge is not managed, or its
 /// datapath has not been read.

@@ -2,59 +2,9 @@
 
 use std::sync::Arc;
 
-use flowport_ovsdb::Uuid;
-
 use crate::model::{Attachment, EndpointId};
 
-use super::{Desired, Observed, PortRow};
-
-/// A change for ovsdb-server; those of one round go in one transaction.
-#[derive(Clone, Debug, PartialEq)]
-pub enum RowEffect {
-    /// Insert the Port and Interface rows, with the marks.
-    AddPort {
-        /// What they are marked with.
-        attachment: Arc<Attachment>,
-        /// The bridge that gets the port.
-        bridge: Uuid,
-        /// Whether the marks are to say that the attachment is on record.
-        recorded: bool,
-    },
-    /// Write the network and the marks anew.
-    SetPort {
-        /// What the rows are to be marked with.
-        attachment: Arc<Attachment>,
-        /// The row of table `Port`.
-        port: Uuid,
-        /// The row of table `Interface`.
-        interface: Uuid,
-        /// Whether the marks are to say that the attachment is on record.
-        recorded: bool,
-    },
-    /// Take the port out of its bridge, which drops its rows.
-    DelPort {
-        /// The bridge that has it.
-        bridge: Uuid,
-        /// The row of table `Port`.
-        port: Uuid,
-        /// The endpoint, when a daemon that does not run now has it on record: it is to be told.
-        detached: Option<EndpointId>,
-    },
-    /// What was detached while no daemon ran has been taken off the records.
-    ForgetDetached(EndpointId),
-}
-
-impl RowEffect {
-    /// The endpoint whose rows it writes.
-    pub fn endpoint(&self) -> Option<EndpointId> {
-        match self {
-            Self::AddPort { attachment, .. } | Self::SetPort { attachment, .. } => {
-                Some(attachment.endpoint())
-            }
-            Self::DelPort { .. } | Self::ForgetDetached(_) => None,
-        }
-    }
-}
+use crate::state::{Desired, Observed, PortRow, RowEffect};
 
 /// The changes of rows that this round can begin.
 pub fn rows(desired: &Desired, observed: &Observed) -> Vec<RowEffect> {

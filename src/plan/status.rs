@@ -3,7 +3,7 @@
 use crate::model::EndpointId;
 
 use super::rows::same_marks;
-use super::{Desired, Observed};
+use crate::state::{Desired, Observed};
 
 /// How far what is observed of an endpoint is from what is desired.
 #[derive(Clone, Debug, PartialEq, Eq)]

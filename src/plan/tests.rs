@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::{Attachment, DEFAULT_MTU, EndpointId, LinkName, Mac, Owner, Sandbox, Vlan};
 use crate::pipeline::endpoint_flows;
+use crate::state::*;
 
 /// More than any way to the end needs: del link, del row, add link, add row, port number, flow entries.
 const ROUNDS: usize = 12;

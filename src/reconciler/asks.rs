@@ -9,10 +9,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::model::{Attachment, ContainerRef, EndpointId, LinkName, Mac, Owner, Sandbox, Vlan};
 use crate::netlink::LinkEvent;
-use crate::plan::{BridgePort, Link, PortKind, Scope};
+use crate::state::{BridgePort, Link, PortKind, Scope};
 
 use super::waiting::Waiting;
-use super::{Event, Outcome, Progress, Reconciler, Refused};
+use crate::refused::Refused;
+
+use super::{Event, Outcome, Progress, Reconciler};
 
 /// A change, its containers already looked up.
 #[derive(Clone, Debug)]

@@ -6,9 +6,12 @@ use std::time::{Duration, Instant};
 
 use crate::model::{Attachment, EndpointId, Sandbox};
 use crate::netlink::{Netlink, Netns, Route, VethError, VethSpec};
-use crate::plan::{self, LinkEffect, RowEffect};
+use crate::plan;
+use crate::state::{LinkEffect, RowEffect};
 
-use super::{Event, Reconciler, Refused};
+use crate::refused::Refused;
+
+use super::{Event, Reconciler};
 
 /// How many links are made by one task, which reports when all of them are: few enough for their rows to follow soon,
 /// and many enough that not each of thousands is planned for by itself.

@@ -15,7 +15,6 @@ mod asks;
 mod effects;
 mod lanes;
 mod observing;
-mod refused;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,15 +25,16 @@ use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::deadline::at;
 use crate::model::{EndpointId, LinkName, Mac, Owner, Sandbox};
 use crate::netlink::{Link as SeenLink, LinkEvent, Netlink, Netns};
-use crate::openflow::{Datapath, DatapathEvent, ReadScope};
+use crate::openflow::{Datapath, DatapathEvent, ReadScope, Report};
 use crate::ovsdb::{Database, TransactionFailed};
-use crate::plan::{Datapath as Seen, Desired, Link, Observed, RecordEffect, Scope};
 use crate::records::Records;
+use crate::refused::Refused;
+use crate::state::{Datapath as Seen, Desired, Link, Observed, RecordEffect, Scope};
 
 pub use asks::{Ask, Change, Handle, Selected, is_of};
-pub use refused::{Reason, Refused};
 pub use waiting::{Outcome, Progress};
 
 use lanes::{Lane, Links};
@@ -43,6 +43,9 @@ use waiting::Waiting;
 /// How many results and requests may queue for the task: more than the effects that can be under way, so that none of
 /// them ever waits to report.
 const INBOX_DEPTH: usize = 1024;
+
+/// How many reports of datapaths may queue: each channel has one to make, and waits with the next.
+const REPORTS_DEPTH: usize = 64;
 
 /// The parts that carry effects out.
 #[derive(Clone, Debug)]
@@ -78,7 +81,6 @@ pub(crate) enum Event {
     Link(LinkEvent),
     Committed(BTreeSet<EndpointId>, Result<(), TransactionFailed>),
     Recorded(Vec<RecordEffect>, Result<(), TransactionFailed>),
-    Datapath(LinkName, DatapathEvent),
     Underlay(IpAddr, Option<u32>),
     Started(Sandbox),
     ProcessEnded(Owner, u32),
@@ -116,6 +118,9 @@ pub struct Reconciler {
     reading_links: Option<BTreeSet<EndpointId>>,
     /// Whether they are to be read once more then.
     read_links_again: bool,
+    /// What the datapaths' channels tell.
+    reports: mpsc::Receiver<Report>,
+    reporting: mpsc::Sender<Report>,
     inbox: mpsc::Receiver<Event>,
     outbox: mpsc::Sender<Event>,
 }
@@ -144,6 +149,7 @@ impl Reconciler {
     /// links, takes every port with our marks for desired, and `known` for all that is known of containers.
     pub async fn start(shells: Shells, scope: Scope, known: Containers) -> Result<(Self, Handle), Refused> {
         let (outbox, inbox) = mpsc::channel(INBOX_DEPTH);
+        let (reporting, reports) = mpsc::channel(REPORTS_DEPTH);
         let records = shells.records.as_ref().map(Records::attachments);
         let mut reconciler = Self {
             desired: Desired { scope, attachments: records.clone().unwrap_or_default() },
@@ -162,6 +168,8 @@ impl Reconciler {
             doubtful: BTreeSet::new(),
             reading_links: None,
             read_links_again: false,
+            reports,
+            reporting,
             inbox,
             outbox: outbox.clone(),
         };
@@ -197,6 +205,10 @@ impl Reconciler {
                     Some(event) => news = self.take(event),
                     None => return,
                 },
+                Some(report) = self.reports.recv() => {
+                    self.take_report(report, now);
+                    news = true;
+                }
                 Ok(()) = changes.changed() => {
                     self.observe_rows();
                     news = true;
@@ -206,6 +218,10 @@ impl Reconciler {
             // What has arrived meanwhile is planned for together.
             while let Ok(event) = self.inbox.try_recv() {
                 news |= self.take(event);
+            }
+            while let Ok(report) = self.reports.try_recv() {
+                self.take_report(report, now);
+                news = true;
             }
         }
     }
@@ -310,7 +326,6 @@ impl Reconciler {
             }
             Event::Committed(endpoints, Err(failed)) => self.take_failed_rows(endpoints, &failed, now),
             Event::Wake => {}
-            Event::Datapath(bridge, event) => self.take_datapath(bridge, event, now),
             Event::LinksRead(read) => self.take_links(read),
             Event::Link(event) => return self.take_link(event),
             Event::Recorded(effects, Ok(())) => {
@@ -380,7 +395,7 @@ impl Reconciler {
         self.touched(endpoint);
     }
 
-    fn take_datapath(&mut self, bridge: LinkName, event: DatapathEvent, now: Instant) {
+    fn take_report(&mut self, Report { bridge, event }: Report, now: Instant) {
         let Some(channel) = self.datapaths.get_mut(&bridge) else { return };
         channel.dirty = true;
         match event {
@@ -427,10 +442,10 @@ impl Reconciler {
                 Scope::Everything => ReadScope::own(),
                 Scope::Only(endpoints) => ReadScope::of(endpoints),
             };
-            let (rundir, outbox) = (&self.shells.rundir, &self.outbox);
+            let (rundir, reporting) = (&self.shells.rundir, &self.reporting);
             self.observed.datapaths.entry(bridge.clone()).or_insert(Seen::Opening);
             self.datapaths.entry(bridge).or_insert_with_key(|bridge| Channel {
-                datapath: Datapath::open(rundir, bridge, read, outbox.clone()),
+                datapath: Datapath::open(rundir, bridge, read, reporting.clone()),
                 lane: Lane::default(),
                 dirty: true,
                 trouble: None,
@@ -474,12 +489,5 @@ impl Reconciler {
             self.rows_wait_until.filter(|until| *until > now),
         ];
         lanes.into_iter().flatten().chain(channels).chain(waiting).min()
-    }
-}
-
-pub(crate) async fn at(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
     }
 }

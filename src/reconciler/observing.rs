@@ -6,11 +6,13 @@ use std::net::IpAddr;
 use crate::frontend::is_there;
 use crate::model::{EndpointId, Owner, Sandbox};
 use crate::netlink::{Link as SeenLink, LinkEvent};
-use crate::plan::{Link, PortRow, RecordEffect, Scope};
 use crate::process::ProcessExit;
+use crate::state::{Link, PortRow, RecordEffect, Scope};
 
 use super::lanes::Links;
-use super::{Event, Reconciler, Refused};
+use crate::refused::Refused;
+
+use super::{Event, Reconciler};
 
 impl Reconciler {
     /// False when that was known, or is not about a link of ours: most of what the kernel tells is our own doing.

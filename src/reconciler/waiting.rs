@@ -7,9 +7,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::model::{Attachment, EndpointId, LinkName};
-use crate::plan::{Datapath as Seen, Status, status};
+use crate::plan::{Status, status};
+use crate::state::Datapath as Seen;
 
-use super::{Reconciler, Refused};
+use crate::refused::Refused;
+
+use super::Reconciler;
 
 /// How long what is refused may take to be undone before its caller is told all the same.
 const UNDO_TIME: Duration = Duration::from_secs(5);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use flowport_ovsdb::{Remote, Remotes};
 use tokio::process::{Child, Command};
 
-use crate::reconciler::Refused;
+use crate::refused::Refused;
 
 /// How often it is looked whether the server listens.
 const LOOK_EVERY: Duration = Duration::from_millis(2);

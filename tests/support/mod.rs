@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use flowport::model::{Attachment, LinkName, Mac, Owner, Vlan};
 pub(crate) use flowport::openflow::messages;
 use flowport::pipeline::{Flow, Group, owns_group};
-use flowport::plan::{FlowChanges, Installed};
+use flowport::state::{FlowChanges, Installed};
 use flowport_openflow::session::Event;
 use flowport_openflow::{
     Body, Cookie, FlowMod, FlowStatsRequest, MultipartReplyBody, MultipartRequestBody, PortNo,

@@ -202,6 +202,7 @@ impl Stage {
 }
 
 /// Says what is being done.
+#[expect(clippy::print_stderr, reason = "a bench tells what it is at")]
 pub(super) fn note(what: &str) {
     eprintln!("bench: {what}");
 }

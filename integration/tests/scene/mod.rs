@@ -142,7 +142,6 @@ impl Scene {
     pub(crate) async fn refused(&self, command: &str, words: &[&str]) {
         let before = self.seen().await;
         let said = self.run(command).await;
-        println!("{command}\n    {}", said.err.trim_end());
         said.refused(words);
         same(&before, &self.seen().await);
     }

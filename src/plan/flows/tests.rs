@@ -4,7 +4,7 @@ use flowport_ovsdb::Uuid;
 
 use super::*;
 use crate::model::{Attachment, Owner, Sandbox};
-use crate::plan::{Bridge, PortRow};
+use crate::state::{Bridge, PortRow};
 
 /// A managed bridge whose local port has this MAC, with a port for each attachment.
 fn world(local_mac: &str, attachments: &[&str]) -> (Desired, Observed, LinkName) {

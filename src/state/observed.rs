@@ -39,7 +39,7 @@ impl Observed {
     ///
     /// A switch that is taking ports away hears of nothing else meanwhile; and a port number whose flow entries are left
     /// may be given to another port.
-    pub(super) fn flows_first(&self, endpoint: EndpointId, row: &PortRow) -> bool {
+    pub(crate) fn flows_first(&self, endpoint: EndpointId, row: &PortRow) -> bool {
         match self.datapaths.get(&row.bridge) {
             // A port that never had a number has none; a switch that hangs must not keep it from being undone.
             Some(Datapath::Opening) => row.ofport.is_some(),
