@@ -3,6 +3,7 @@
 
 mod private;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
@@ -40,7 +41,7 @@ impl Engine {
         let engine = Self { process, host, directory };
         let docker = engine.docker();
         let up = async {
-            while docker.containers().await.is_err() {
+            while docker.ids().await.is_err() {
                 tokio::task::yield_now().await;
             }
         };
@@ -118,7 +119,7 @@ async fn containers_are_known_and_their_lives_followed() {
     let pid = engine.run(&["inspect", "-f", "{{.State.Pid}}", "web"]);
     assert_eq!(by_name.pid, Some(pid.parse().unwrap()));
     assert_eq!(docker.container(&id[..12]).await.unwrap(), by_name);
-    assert_eq!(docker.containers().await.unwrap(), vec![by_name.clone()]);
+    assert_eq!(docker.ids().await.unwrap(), BTreeSet::from([by_name.id.clone()]));
 
     let mut times = Vec::new();
     for _ in 0..50 {
@@ -153,12 +154,12 @@ async fn containers_are_known_and_their_lives_followed() {
     event(&mut events, &Event::Died { id: id.clone() }).await;
     let stopped = docker.container("shop").await.unwrap();
     assert_eq!((stopped.running, stopped.pid), (false, None));
-    assert_eq!(docker.containers().await.unwrap(), vec![stopped]);
+    assert_eq!(docker.ids().await.unwrap(), BTreeSet::from([stopped.id]));
     engine.run(&["rm", "shop"]);
     event(&mut events, &Event::Destroyed { id: id.clone() }).await;
     let error = docker.container("shop").await.unwrap_err();
     assert!(matches!(error, DockerError::NoSuchContainer { name } if name == "shop"));
-    assert!(docker.containers().await.unwrap().is_empty());
+    assert!(docker.ids().await.unwrap().is_empty());
 
     // More containers than hexadecimal digits: two ids begin alike.
     let ids: Vec<String> = (0..17)
@@ -176,6 +177,6 @@ async fn containers_are_known_and_their_lives_followed() {
     let end = async { while events.next().await.expect("an error first").is_ok() {} };
     timeout(DEADLINE, end).await.expect("the end of the engine is noticed");
     assert!(events.next().await.is_none());
-    assert!(matches!(docker.containers().await, Err(DockerError::NotRunning { .. })));
+    assert!(matches!(docker.ids().await, Err(DockerError::NotRunning { .. })));
     assert!(!directory.exists(), "nothing is left of the engine");
 }

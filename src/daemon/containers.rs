@@ -75,8 +75,7 @@ pub(super) async fn watch(docker: Docker, reconciler: Handle) {
 /// Follows Docker's events until it ends. What happened before the first event is asked for.
 async fn follow(docker: &Docker, reconciler: &Handle) -> Result<(), DockerError> {
     let mut events = docker.events().await?;
-    let known: BTreeSet<String> =
-        docker.containers().await?.into_iter().map(|container| container.id).collect();
+    let known = docker.ids().await?;
     for owner in reconciler.owners().await.into_iter().filter(Owner::is_docker) {
         if known.contains(owner.as_str()) {
             started(docker, reconciler, owner).await;

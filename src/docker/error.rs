@@ -153,7 +153,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("docker.sock");
         let docker = Docker::connect_to(&format!("unix://{}", path.display()));
-        assert!(matches!(docker.containers().await, Err(DockerError::NotRunning { .. })), "no socket");
+        assert!(matches!(docker.ids().await, Err(DockerError::NotRunning { .. })), "no socket");
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         assert!(matches!(docker.container("web").await, Err(DockerError::NotRunning { .. })), "refused");
     }
@@ -169,7 +169,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_of_another_kind_is_refused_with_the_right_ones() {
-        let error = Docker::connect_to("ssh://host").containers().await.unwrap_err();
+        let error = Docker::connect_to("ssh://host").ids().await.unwrap_err();
         assert!(error.to_string().contains("unix:///PATH"), "{error}");
     }
 }

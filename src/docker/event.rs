@@ -44,7 +44,7 @@ pub enum Event {
 }
 
 /// The stream of [`Event`]s. When the engine goes away it yields an error and then ends; call
-/// [`Docker::events`] again, and [`Docker::containers`] for what was missed.
+/// [`Docker::events`] again, and [`Docker::ids`] for what was missed.
 pub struct Events {
     docker: Docker,
     messages: Option<Messages>,

@@ -3,13 +3,13 @@
 mod error;
 mod event;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bollard::ClientVersion;
-use bollard::models::{ContainerInspectResponse, ContainerSummary, ContainerSummaryStateEnum};
+use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::{InspectContainerOptions, ListContainersOptionsBuilder};
-use futures_util::{StreamExt, TryStreamExt, stream};
 
 pub use self::error::DockerError;
 pub use self::event::{Event, Events};
@@ -21,8 +21,6 @@ const API_MAJOR: usize = 1;
 const API_MINOR: usize = 41;
 /// Seconds until a request that the engine does not answer is given up.
 const TIMEOUT: u64 = 30;
-/// Containers inspected at once when all are listed.
-const INSPECTIONS: usize = 8;
 
 /// A Docker Engine. Holds no connection: each request makes its own, so a restart of the engine needs
 /// no care.
@@ -78,46 +76,15 @@ impl Docker {
         .await
     }
 
-    /// All containers, stopped ones included.
-    pub async fn containers(&self) -> Result<Vec<Container>, DockerError> {
+    /// The ids of all containers, stopped ones included: one request, however many there are.
+    pub async fn ids(&self) -> Result<BTreeSet<String>, DockerError> {
         let listed = self
             .with_client(async |client| {
                 let options = ListContainersOptionsBuilder::new().all(true).build();
                 client.list_containers(Some(options)).await.map_err(|error| self.error(error))
             })
             .await?;
-        stream::iter(listed)
-            .map(|summary| async move { self.completed(summary).await.transpose() })
-            .buffered(INSPECTIONS)
-            .filter_map(std::future::ready)
-            .try_collect()
-            .await
-    }
-
-    /// The list does not tell the pid, so those that run are inspected. None: removed meanwhile.
-    async fn completed(&self, summary: ContainerSummary) -> Result<Option<Container>, DockerError> {
-        let Some(id) = summary.id else { return Ok(None) };
-        let stopped = [
-            ContainerSummaryStateEnum::CREATED,
-            ContainerSummaryStateEnum::EXITED,
-            ContainerSummaryStateEnum::DEAD,
-        ];
-        let network_mode = summary.host_config.and_then(|config| config.network_mode);
-        match (summary.state, network_mode) {
-            (Some(state), Some(network_mode)) if stopped.contains(&state) => {
-                let name = summary.names.and_then(|names| {
-                    // Links of other containers are names too: ours has one slash only.
-                    names.into_iter().find(|name| name.matches('/').count() == 1)
-                });
-                let name = name.unwrap_or_default().trim_start_matches('/').to_owned();
-                Ok(Some(Container { id, name, pid: None, running: false, network_mode }))
-            }
-            _ => match self.container(&id).await {
-                Ok(container) => Ok(Some(container)),
-                Err(DockerError::NoSuchContainer { .. }) => Ok(None),
-                Err(error) => Err(error),
-            },
-        }
+        Ok(listed.into_iter().filter_map(|summary| summary.id).collect())
     }
 
     /// Runs `request`, once more when the engine wants another version of the API.
