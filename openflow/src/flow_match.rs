@@ -90,6 +90,24 @@ impl Wire for Match {
     }
 }
 
+/// Fields without a header, as Nicira's messages have them (`nx_match`): the length stands elsewhere.
+pub(crate) struct NxMatch;
+
+impl NxMatch {
+    /// Writes the fields, without padding.
+    pub(crate) fn encode(matches: &Match, out: &mut Vec<u8>) {
+        let fields = matches.received.as_deref().unwrap_or(&matches.fields);
+        fields.iter().for_each(|field| field.encode(out));
+    }
+
+    /// Reads `len` bytes of fields, and the padding.
+    pub(crate) fn decode(r: &mut Reader<'_>, len: usize) -> Result<Match, DecodeError> {
+        let fields = r.sub("NxMatch", len)?.get()?;
+        r.pad(len.next_multiple_of(8) - len)?;
+        Ok(Match::from_received(fields))
+    }
+}
+
 fn canonical(fields: Vec<OxmField>) -> Vec<OxmField> {
     let mut fields: Vec<_> = fields.into_iter().filter_map(OxmField::canonical).collect();
     fields.sort_by_key(|field| field.id().rank());

@@ -2,10 +2,12 @@
 
 mod fields;
 mod table;
+pub(crate) mod tun_metadata;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub use fields::OxmField;
+pub use tun_metadata::TunMetadata;
 
 use crate::types::MacAddr;
 use crate::wire::macros::{wire_code, wire_flags};

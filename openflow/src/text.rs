@@ -5,6 +5,7 @@ mod conntrack;
 mod flow;
 mod group;
 mod matches;
+mod openvswitch;
 pub(crate) mod value;
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ fn flow_mods_print_as_ovs_ofctl_prints_them() {
     // A message that ovs-ofctl cannot decode gets its line too, and then a hexadecimal dump.
     let theirs: Vec<_> =
         theirs.iter().filter(|line| line.starts_with("OFPT_")).map(|line| without_header(line)).collect();
-    compare(&ours, &theirs, 68);
+    compare(&ours, &theirs, 1);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn dumps_print_as_ovs_ofctl_prints_them() {
         }
         theirs.extend(ofp_parse(&[bytes]).into_iter().filter(|line| !line.starts_with("OFPST_")));
     }
-    compare(&ours, &theirs, 44);
+    compare(&ours, &theirs, 0);
 }
 
 /// One of each message that a controller or a datapath may send, in all its parts.

@@ -11,6 +11,8 @@ macro_rules! oxm_fields {
         #[derive(Clone, Debug, Eq, Hash, PartialEq)]
         pub enum $name {
             $($($(#[$fm])* $var(oxm_fields!(@type $t, $mask)),)*)*
+            /// An option of a Geneve tunnel (`NXM_NX_TUN_METADATA0` to `63`).
+            TunMetadata(TunMetadata),
             /// A field that this crate does not know, or in a form that it cannot have: what was received.
             Unknown(OxmUnknown),
         }
@@ -19,21 +21,31 @@ macro_rules! oxm_fields {
             pub fn id(&self) -> OxmId {
                 match self {
                     $($(Self::$var(_) => OxmId { class: $class, experimenter: $vendor, field: $num },)*)*
+                    Self::TunMetadata(option) => OxmId { class: 1, experimenter: 0, field: option.number() },
                     Self::Unknown(unknown) => unknown.id(),
                 }
             }
             /// The field's name in the specification's spelling, as the builder's methods have it.
             pub fn name(&self) -> &'static str {
-                match self { $($(Self::$var(_) => stringify!($method),)*)* Self::Unknown(_) => "unknown" }
+                match self {
+                    $($(Self::$var(_) => stringify!($method),)*)*
+                    Self::TunMetadata(option) => option.name(),
+                    Self::Unknown(_) => "unknown",
+                }
             }
             /// The field's name in Open vSwitch's spelling.
             pub fn ovs_name(&self) -> &'static str {
-                match self { $($(Self::$var(_) => $ovs,)*)* Self::Unknown(_) => "unknown" }
+                match self {
+                    $($(Self::$var(_) => $ovs,)*)*
+                    Self::TunMetadata(option) => option.name(),
+                    Self::Unknown(_) => "unknown",
+                }
             }
             /// Mask applied to the value, a mask of all bits dropped; none if the mask has no bit.
             pub fn canonical(self) -> Option<Self> {
                 Some(match self {
                     $($(Self::$var(value) => Self::$var(oxm_fields!(@canonical value $mask)),)*)*
+                    Self::TunMetadata(option) => Self::TunMetadata(option.canonical()),
                     unknown => unknown,
                 })
             }
@@ -41,6 +53,7 @@ macro_rules! oxm_fields {
             pub(crate) fn is_canonical(&self) -> bool {
                 match self {
                     $($(Self::$var(_value) => oxm_fields!(@is_canonical _value $mask),)*)*
+                    Self::TunMetadata(option) => option.is_canonical(),
                     Self::Unknown(_) => true,
                 }
             }
@@ -48,7 +61,29 @@ macro_rules! oxm_fields {
             pub(crate) fn fmt_value(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 match self {
                     $($(Self::$var(value) => $crate::text::value::$kind(f, oxm_fields!(@masked value $mask)),)*)*
+                    Self::TunMetadata(option) => option.fmt_value(f),
                     Self::Unknown(unknown) => write!(f, "{:?}", unknown.body()),
+                }
+            }
+            /// The field whose whole value these bytes are, by the header of a sub-field.
+            pub(crate) fn from_header(header: OxmHeader, value: &[u8]) -> Option<Self> {
+                let mut body = $crate::wire::Reader::new("OxmField", value);
+                let id = (header.class, header.experimenter, header.field);
+                match id {
+                    $($(($class, $vendor, $num) => return oxm_fields!(@from_value $var $t, body, $mask),)*)*
+                    _ => {}
+                }
+                match id {
+                    $($(
+                        #[allow(unreachable_patterns)]
+                        ($sclass, oxm_fields!(@vendor $sclass $vendor), $snum) => {
+                            oxm_fields!(@from_value $var $t, body, $mask)
+                        }
+                    )*)*
+                    _ => {
+                        let index = header.field.checked_sub(tun_metadata::FIRST).filter(|_| header.class == 1)?;
+                        TunMetadata::new(index, value).map(Self::TunMetadata)
+                    }
                 }
             }
             fn encode_field(&self, out: &mut Vec<u8>) {
@@ -59,6 +94,7 @@ macro_rules! oxm_fields {
                         super::put_header(out, $class, $num, $vendor, size, value.mask.is_some());
                         value.encode(out);
                     })*)*
+                    Self::TunMetadata(option) => option.encode(out),
                     Self::Unknown(unknown) => unknown.encode(out),
                 }
             }
@@ -75,7 +111,10 @@ macro_rules! oxm_fields {
                             oxm_fields!(@decode_masked $var body raw $mask)
                         }
                     )*)*
-                    _ => raw.unknown(),
+                    _ => match TunMetadata::decode(&raw) {
+                        Some(option) => Self::TunMetadata(option),
+                        None => raw.unknown(),
+                    },
                 })
             }
         }
@@ -90,6 +129,19 @@ macro_rules! oxm_fields {
                 #[doc = concat!("`", $sname, "`")]
                 pub const $konst: Self = Self { class: $sclass, field: $snum, size: <$t as $crate::wire::Fixed>::SIZE, experimenter: oxm_fields!(@vendor $sclass $vendor) };
             )*)*
+            /// The name that Open vSwitch prints for the field in matches.
+            pub fn ovs_name(self) -> Option<&'static str> {
+                match (self.class, self.experimenter, self.field) {
+                    $($(
+                        ($sclass, oxm_fields!(@vendor $sclass $vendor), $snum) => Some($ovs),
+                    )*)*
+                    #[allow(unreachable_patterns)]
+                    id => match id {
+                        $($(($class, $vendor, $num) => Some($ovs),)*)*
+                        _ => TunMetadata::new(self.field.checked_sub(tun_metadata::FIRST)?, &[][..]).map(|option| option.name()),
+                    },
+                }
+            }
             /// The name that Open vSwitch prints for the field in sub-fields.
             pub fn name(self) -> Option<&'static str> {
                 match (self.class, self.experimenter, self.field) {
@@ -97,7 +149,7 @@ macro_rules! oxm_fields {
                         ($sclass, oxm_fields!(@vendor $sclass $vendor), $snum) => Some($sname),
                     )*)*
                     #[allow(unreachable_patterns)]
-                    id => match id { $($(($class, $vendor, $num) => Some($sname),)*)* _ => None },
+                    id => match id { $($(($class, $vendor, $num) => Some($sname),)*)* _ => TunMetadata::header_name(self) },
                 }
             }
         }
@@ -110,6 +162,11 @@ macro_rules! oxm_fields {
             )*)*
         }
     };
+    (@from_value $var:ident $t:ty, $b:ident, $mask:ident) => {{
+        let value: $t = $b.get().ok()?;
+        $b.finish().ok()?;
+        Some(Self::$var(oxm_fields!(@exact value, $mask)))
+    }};
     (@vendor 0xffff $vendor:literal) => { $vendor };
     (@vendor $class:literal $vendor:literal) => { 0 };
     (@argument $t:ty, plain) => { $t };

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::oxm::{CtState, IpFrag, Masked, TcpFlags, TunFlags};
-use crate::types::MacAddr;
+use crate::types::{MacAddr, PacketType};
 
 /// Decimal or whatever the type's own form is; a mask, which no such type should have, the same way.
 pub(crate) fn disp<T: Display>(f: &mut Formatter<'_>, v: Masked<T>) -> fmt::Result {
@@ -46,6 +46,7 @@ macro_rules! hex {
 hex! {
     u8: |v| *v; u16: |v| *v; u32: |v| *v; u64: |v| *v;
     crate::types::Bits128: |v| *v;
+    crate::types::EthType: |v| v.0;
     crate::types::FlowLabel: |v| v.0;
     crate::types::Ipv6ExtHdr: |v| v.0;
     crate::oxm::VlanTci: |v| v.0;
@@ -172,4 +173,8 @@ pub(crate) fn frag(f: &mut Formatter<'_>, v: Masked<IpFrag>) -> fmt::Result {
         (3, 1) => "first",
         _ => "<error>",
     })
+}
+
+pub(crate) fn packet_type(f: &mut Formatter<'_>, v: Masked<PacketType>) -> fmt::Result {
+    write!(f, "({},{})", v.value.namespace(), Alternate(v.value.id().into()))
 }
