@@ -1,0 +1,96 @@
+//! Independent witnesses: the tools that users trust, run on a lab host or in a container's namespace. Each
+//! panics, with what the tool said, when the tool fails.
+
+use flowport::lab::{LabHost, Netns};
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::{DEADLINE, chain, wait_until};
+
+/// `ovs-vsctl ARGS` on the host.
+pub async fn vsctl(host: &LabHost, args: &[&str]) -> String {
+    // Waits for ovs-vswitchd; a test that has stopped it says --no-wait.
+    run(host, "ovs-vsctl", &[&["--timeout=20"], args].concat()).await
+}
+
+/// `ovs-ofctl ARGS` on the host, OpenFlow 1.3.
+pub async fn ofctl(host: &LabHost, args: &[&str]) -> String {
+    run(host, "ovs-ofctl", &[&["-O", "OpenFlow13"], args].concat()).await
+}
+
+/// `ovs-appctl ARGS` on the host.
+pub async fn appctl(host: &LabHost, args: &[&str]) -> String {
+    run(host, "ovs-appctl", args).await
+}
+
+/// `ovsdb-client COMMAND ADDRESS ARGS` on the host's database.
+pub async fn ovsdb_client(host: &LabHost, command: &str, args: &[&str]) -> String {
+    run(host, "ovsdb-client", &[&[command, &host.db()], args].concat()).await
+}
+
+/// `docker ARGS` with the host's engine.
+pub async fn docker(host: &LabHost, args: &[&str]) -> String {
+    run(host, "docker", args).await
+}
+
+/// `ip -j -d ARGS` on the host.
+pub async fn host_ip(host: &LabHost, args: &[&str]) -> Value {
+    ip(host.netns(), args).await
+}
+
+/// `ip -j -d ARGS` in a namespace.
+pub async fn ip(netns: &Netns, args: &[&str]) -> Value {
+    let text = run_in(netns, Command::new("ip").args(["-j", "-d"]).args(args)).await;
+    // Nothing to list is nothing at all.
+    if text.trim().is_empty() {
+        return Value::Array(Vec::new());
+    }
+    match serde_json::from_str(&text) {
+        Ok(value) => value,
+        Err(error) => panic!("ip {args:?}: {error}: {text}"),
+    }
+}
+
+/// Whether one of `count` echo requests from the namespace is answered; each waits 1 s at most.
+pub async fn pings(netns: &Netns, target: &str, count: u32) -> bool {
+    let count = count.to_string();
+    let mut command = Command::new("ping");
+    command.args(["-n", "-q", "-i", "0.2", "-W", "1", "-c", &count, target]);
+    match netns.output(&mut command).await {
+        Ok(output) => output.status.success(),
+        Err(error) => panic!("{}", chain(&error)),
+    }
+}
+
+/// TCP from `client` to the address `target` of `server` for one second; bits received per second.
+pub async fn tcp_throughput(server: &Netns, client: &Netns, target: &str) -> f64 {
+    let mut listen = Command::new("iperf3");
+    listen.args(["-s", "-1", "-J"]).kill_on_drop(true).stdout(std::process::Stdio::null());
+    let mut listener = match server.spawn(&mut listen) {
+        Ok(listener) => listener,
+        Err(error) => panic!("{}", chain(&error)),
+    };
+    wait_until(DEADLINE, "iperf3 listens", async || {
+        !run_in(server, Command::new("ss").args(["-Hltn", "sport = 5201"])).await.is_empty()
+    })
+    .await;
+    let report = run_in(client, Command::new("iperf3").args(["-J", "-t", "1", "-c", target])).await;
+    let _ = listener.wait().await;
+    let report: Value = serde_json::from_str(&report).unwrap_or_default();
+    report.pointer("/end/sum_received/bits_per_second").and_then(Value::as_f64).unwrap_or_default()
+}
+
+async fn run(host: &LabHost, program: &str, args: &[&str]) -> String {
+    match host.run(program, args).await {
+        Ok(output) => output,
+        Err(error) => panic!("{}", chain(&error)),
+    }
+}
+
+async fn run_in(netns: &Netns, command: &mut Command) -> String {
+    match netns.output(command).await {
+        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).into_owned(),
+        Ok(output) => panic!("{command:?} in {}: {}", netns.name(), String::from_utf8_lossy(&output.stderr)),
+        Err(error) => panic!("{}", chain(&error)),
+    }
+}

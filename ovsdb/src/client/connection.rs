@@ -1,0 +1,194 @@
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+use super::ConnectOptions;
+use super::error::{ConnectError, ConnectionLost};
+use crate::monitor::Monitor;
+use crate::remote::{Remote, Remotes};
+use crate::replica::{Replica, ReplicaError};
+use crate::session::{Event, Session, SessionConfig, SessionError};
+
+/// Bytes asked of the socket at once. A dump comes in many; what a server sends in one write fits.
+const READ_BUFFER: usize = 64 * 1024;
+
+trait Stream: AsyncRead + AsyncWrite + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Send> Stream for S {}
+
+/// A socket with its session.
+pub(super) struct Connection {
+    stream: Pin<Box<dyn Stream>>,
+    session: Session,
+    /// What the socket has not taken yet.
+    outgoing: Bytes,
+    buffer: Box<[u8]>,
+}
+
+impl Connection {
+    /// Tries the remotes in order, and waits for the replica of the first that accepts. `previous` is the
+    /// copy to resume from.
+    pub(super) async fn establish(
+        remotes: &Remotes,
+        options: &ConnectOptions,
+        monitor: &Arc<Monitor>,
+        previous: &Replica,
+    ) -> Result<(Self, Replica), ConnectError> {
+        let mut last = ConnectError::NoRemote;
+        for remote in remotes.as_slice() {
+            match Self::establish_one(remote, options, monitor, previous).await {
+                Ok(established) => return Ok(established),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    async fn establish_one(
+        remote: &Remote,
+        options: &ConnectOptions,
+        monitor: &Arc<Monitor>,
+        previous: &Replica,
+    ) -> Result<(Self, Replica), ConnectError> {
+        let stream = connect(remote, options).await?;
+        let config = SessionConfig {
+            monitor: monitor.clone(),
+            last_transaction: previous.transaction(),
+            probe_interval: options.probe_interval,
+        };
+        let failed = |source| ConnectError::Session { remote: remote.clone(), source };
+        let session = Session::new(config, Instant::now()).map_err(failed)?;
+        let buffer = vec![0; READ_BUFFER].into();
+        let mut connection = Self { stream, session, outgoing: Bytes::new(), buffer };
+        loop {
+            if let Some(event) = connection.session.poll_event() {
+                let inconsistent = |source| ConnectError::Inconsistent { remote: remote.clone(), source };
+                if let Some(replica) = begin(event, previous).map_err(inconsistent)? {
+                    return Ok((connection, replica));
+                }
+                continue;
+            }
+            connection.turn().await.map_err(|lost| match lost {
+                ConnectionLost::Session(SessionError::NoSuchDatabase(database)) => {
+                    ConnectError::NoSuchDatabase { remote: remote.clone(), database }
+                }
+                ConnectionLost::Session(source) => failed(source),
+                ConnectionLost::Io(source) => ConnectError::Io { remote: remote.clone(), source },
+                ConnectionLost::Closed | ConnectionLost::Replica(_) => {
+                    ConnectError::Closed { remote: remote.clone() }
+                }
+            })?;
+        }
+    }
+
+    pub(super) fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    /// Bytes that wait for the socket.
+    pub(super) fn backlog(&self) -> usize {
+        self.outgoing.len() + self.session.unsent()
+    }
+
+    /// Waits until something was read or written or came due, and lets the session handle it. May be dropped
+    /// and called again.
+    pub(super) async fn turn(&mut self) -> Result<(), ConnectionLost> {
+        if self.outgoing.is_empty() {
+            self.outgoing = self.session.poll_transmit().map(Bytes::from).unwrap_or_default();
+        }
+        let deadline = self.session.poll_timeout();
+        let Self { stream, outgoing, buffer, .. } = self;
+        let io = poll_fn(|context| poll_io(stream.as_mut(), outgoing, buffer, context));
+        let read = match deadline {
+            None => io.await?,
+            Some(deadline) => match tokio::time::timeout_at(deadline.into(), io).await {
+                Ok(progress) => progress?,
+                Err(_) => {
+                    self.session.handle_timeout(Instant::now())?;
+                    return Ok(());
+                }
+            },
+        };
+        if let Some(read) = read {
+            self.session.handle_bytes(&self.buffer[..read], Instant::now())?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes what the socket takes, then reads once. `Some(n)`: that much was read; `None`: only written.
+fn poll_io(
+    mut stream: Pin<&mut dyn Stream>,
+    outgoing: &mut Bytes,
+    buffer: &mut [u8],
+    context: &mut Context<'_>,
+) -> Poll<Result<Option<usize>, ConnectionLost>> {
+    let mut wrote = false;
+    while outgoing.has_remaining() {
+        match stream.as_mut().poll_write(context, outgoing) {
+            Poll::Ready(Ok(0)) => return Poll::Ready(Err(ConnectionLost::Closed)),
+            Poll::Ready(Ok(count)) => {
+                outgoing.advance(count);
+                wrote = true;
+            }
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+            Poll::Pending => break,
+        }
+    }
+    let mut read = ReadBuf::new(buffer);
+    match stream.as_mut().poll_read(context, &mut read) {
+        Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+        Poll::Ready(Ok(())) => match read.filled().len() {
+            0 => Poll::Ready(Err(ConnectionLost::Closed)),
+            count => Poll::Ready(Ok(Some(count))),
+        },
+        // All written: the session may have more.
+        Poll::Pending if wrote && outgoing.is_empty() => Poll::Ready(Ok(None)),
+        Poll::Pending => Poll::Pending,
+    }
+}
+
+/// The replica that the first event of a connection makes; `None` for an event that says nothing of it.
+fn begin(event: Event, previous: &Replica) -> Result<Option<Replica>, ReplicaError> {
+    let Event::Monitored { monitor, updates, resumed, transaction } = event else { return Ok(None) };
+    let mut replica = previous.begin_again(monitor, updates, resumed)?;
+    replica.set_transaction(transaction);
+    Ok(Some(replica))
+}
+
+async fn connect(remote: &Remote, options: &ConnectOptions) -> Result<Pin<Box<dyn Stream>>, ConnectError> {
+    let opened = async {
+        match remote {
+            Remote::Unix(path) => {
+                let stream = UnixStream::connect(path).await?;
+                Ok::<Pin<Box<dyn Stream>>, io::Error>(Box::pin(stream))
+            }
+            Remote::Tcp { host, port } | Remote::Ssl { host, port } => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                stream.set_nodelay(true)?;
+                Ok::<Pin<Box<dyn Stream>>, io::Error>(Box::pin(stream))
+            }
+        }
+    };
+    let remote = remote.clone();
+    if matches!(remote, Remote::Ssl { .. }) {
+        return Err(ConnectError::Unsupported { remote });
+    }
+    match tokio::time::timeout(options.connect_timeout, opened).await {
+        Err(_) => Err(ConnectError::TimedOut { remote, after: options.connect_timeout }),
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(source)) => Err(match source.kind() {
+            io::ErrorKind::NotFound => ConnectError::NoSuchSocket { remote },
+            io::ErrorKind::ConnectionRefused => ConnectError::Refused { remote },
+            io::ErrorKind::PermissionDenied => ConnectError::PermissionDenied { remote },
+            _ => ConnectError::Io { remote, source },
+        }),
+    }
+}

@@ -1,0 +1,327 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::connection::Connection;
+use super::error::{CallError, ConnectionLost};
+use super::group::{Gathering, Outcome, Sent, Waiting};
+use super::lock::{LockFailure, LockState};
+use super::{COMMANDS, ConnectOptions, ConnectionState};
+use crate::backoff::Backoff;
+use crate::monitor::Monitor;
+use crate::notation::{Group, TransactError, Transaction};
+use crate::remote::Remotes;
+use crate::replica::Replica;
+use crate::session::{Event, RequestId, Session, SessionError};
+
+/// Unsent bytes beyond which no more requests are taken: several transactions of a thousand rows.
+const HIGH_WATER: usize = 4 << 20;
+
+/// What a handle asks of the task.
+#[derive(Debug)]
+pub(super) enum Command {
+    Transact { transaction: Transaction, grouped: bool, answer: oneshot::Sender<Outcome> },
+    Call { method: String, params: Box<RawValue>, answer: Answer },
+    Lock { name: String, steal: bool, state: watch::Sender<LockState> },
+}
+
+type Answer = oneshot::Sender<Result<Box<RawValue>, CallError>>;
+
+/// Owns the connection, the replica and everything that waits for an answer.
+pub(super) struct Task {
+    remotes: Remotes,
+    options: ConnectOptions,
+    /// As asked for; the replica's may lack what the server lacks.
+    monitor: Arc<Monitor>,
+    replica: Replica,
+    commands: mpsc::Receiver<Command>,
+    published: watch::Sender<Arc<Replica>>,
+    updates: broadcast::Sender<Arc<Replica>>,
+    state: watch::Sender<ConnectionState>,
+    wakeup: Arc<Notify>,
+    transactions: HashMap<RequestId, Sent>,
+    gathering: Gathering,
+    calls: HashMap<RequestId, Answer>,
+    locks: HashMap<String, watch::Sender<LockState>>,
+}
+
+impl Task {
+    #[expect(clippy::too_many_arguments, reason = "called once, each a field")]
+    pub(super) fn new(
+        remotes: Remotes,
+        options: ConnectOptions,
+        monitor: Arc<Monitor>,
+        replica: Replica,
+        commands: mpsc::Receiver<Command>,
+        published: watch::Sender<Arc<Replica>>,
+        updates: broadcast::Sender<Arc<Replica>>,
+        state: watch::Sender<ConnectionState>,
+        wakeup: Arc<Notify>,
+    ) -> Self {
+        let (transactions, gathering, calls, locks) = Default::default();
+        Self {
+            remotes,
+            options,
+            monitor,
+            replica,
+            commands,
+            published,
+            updates,
+            state,
+            wakeup,
+            transactions,
+            gathering,
+            calls,
+            locks,
+        }
+    }
+
+    /// Until the last handle is dropped.
+    pub(super) async fn run(mut self, mut connection: Connection) {
+        loop {
+            let lost = match self.serve(&mut connection).await {
+                Ok(()) => return,
+                Err(lost) => lost,
+            };
+            drop(connection);
+            self.disconnected(&lost);
+            match self.reconnect().await {
+                Some(established) => connection = established,
+                None => return,
+            }
+        }
+    }
+
+    /// Serves one connection. `Ok`: no handle is left.
+    async fn serve(&mut self, connection: &mut Connection) -> Result<(), ConnectionLost> {
+        loop {
+            self.handle_events(connection.session())?;
+            tokio::select! {
+                turned = connection.turn() => turned?,
+                command = self.commands.recv(), if connection.backlog() < HIGH_WATER => {
+                    let Some(command) = command else { return Ok(()) };
+                    self.handle_command(command, connection.session())?;
+                    for _ in 1..COMMANDS {
+                        let Ok(command) = self.commands.try_recv() else { break };
+                        self.handle_command(command, connection.session())?;
+                    }
+                }
+                () = due(self.gathering.deadline()) => self.send_group(connection.session())?,
+                () = self.wakeup.notified() => self.release_dropped(connection.session())?,
+            }
+        }
+    }
+
+    fn handle_command(&mut self, command: Command, session: &mut Session) -> Result<(), SessionError> {
+        match command {
+            Command::Transact { transaction, grouped, answer } => {
+                let waiting = Waiting { transaction, answer };
+                if !grouped || !Group::admits(&waiting.transaction) {
+                    self.send(waiting, session)?;
+                } else if self.gathering.add(waiting) {
+                    self.send_group(session)?;
+                }
+            }
+            Command::Call { method, params, answer } => {
+                self.calls.insert(session.call(&method, &params)?, answer);
+            }
+            Command::Lock { name, steal, state } => {
+                // The one before may have been dropped a moment ago.
+                self.release_dropped(session)?;
+                if self.locks.contains_key(&name) {
+                    state.send_replace(LockState::Failed(LockFailure::Duplicate));
+                    return Ok(());
+                }
+                if steal {
+                    session.steal(&name)?;
+                } else {
+                    session.lock(&name)?;
+                }
+                self.locks.insert(name, state);
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, waiting: Waiting, session: &mut Session) -> Result<(), SessionError> {
+        let id = session.transact(&waiting.transaction)?;
+        self.transactions.insert(id, Sent::One(waiting.answer));
+        Ok(())
+    }
+
+    fn send_group(&mut self, session: &mut Session) -> Result<(), SessionError> {
+        let mut members = self.gathering.take();
+        if members.len() == 1 {
+            return members.pop().map_or(Ok(()), |waiting| self.send(waiting, session));
+        }
+        let group = Group::of(members.iter().map(|waiting| &waiting.transaction));
+        let id = session.transact(group.merged())?;
+        self.transactions.insert(id, Sent::Grouped(group, members));
+        Ok(())
+    }
+
+    /// All events of one turn publish one replica, but readers of changes get each update. Answers go out after it, so that who awaits a transaction
+    /// sees its effect.
+    fn handle_events(&mut self, session: &mut Session) -> Result<(), ConnectionLost> {
+        let mut updated = false;
+        let mut answered = Vec::new();
+        while let Some(event) = session.poll_event() {
+            match event {
+                Event::Updated { updates, transaction } => {
+                    self.replica.apply(updates)?;
+                    self.replica.set_transaction(transaction);
+                    updated = true;
+                    if self.updates.receiver_count() > 0 {
+                        let _ = self.updates.send(Arc::new(self.replica.clone()));
+                    }
+                }
+                event => answered.push(event),
+            }
+        }
+        if updated {
+            self.publish();
+        }
+        for event in answered {
+            for again in self.answer(event) {
+                self.send(again, session)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Who asked may have stopped waiting; that is no error. What comes back is to be sent again.
+    fn answer(&mut self, event: Event) -> Vec<Waiting> {
+        match event {
+            Event::Transacted { id, outcome } => {
+                return self.transactions.remove(&id).map_or_else(Vec::new, |sent| sent.answer(outcome));
+            }
+            Event::Answered { id, outcome } => {
+                if let Some(answer) = self.calls.remove(&id) {
+                    let _ = answer.send(outcome.map_err(CallError::Refused));
+                }
+            }
+            Event::Lock { name, owned } => {
+                if let Some(state) = self.locks.get(&name) {
+                    state.send_replace(if owned { LockState::Held } else { LockState::Waiting });
+                }
+            }
+            Event::LockRefused { name, error } => {
+                if let Some(state) = self.locks.remove(&name) {
+                    state.send_replace(LockState::Failed(LockFailure::Refused(error)));
+                }
+            }
+            Event::Monitored { .. } | Event::Updated { .. } => {}
+        }
+        Vec::new()
+    }
+
+    fn publish(&self) {
+        self.published.send_replace(Arc::new(self.replica.clone()));
+    }
+
+    fn release_dropped(&mut self, session: &mut Session) -> Result<(), SessionError> {
+        let dropped: Vec<String> = self.dropped_locks();
+        dropped.iter().try_for_each(|name| session.unlock(name))
+    }
+
+    fn dropped_locks(&mut self) -> Vec<String> {
+        let dropped: Vec<String> =
+            self.locks.iter().filter(|(_, state)| state.is_closed()).map(|(name, _)| name.clone()).collect();
+        for name in &dropped {
+            self.locks.remove(name);
+        }
+        dropped
+    }
+
+    fn disconnected(&mut self, lost: &ConnectionLost) {
+        let reason = lost.to_string();
+        tracing::warn!(remotes = %self.remotes, reason, "connection to the database lost");
+        for (_, sent) in self.transactions.drain() {
+            let _ = sent.answer(Err(TransactError::Disconnected { reason: reason.clone() }));
+        }
+        for waiting in self.gathering.take() {
+            let _ = waiting.answer.send(Err(TransactError::NotConnected { reason: reason.clone() }));
+        }
+        for (_, answer) in self.calls.drain() {
+            let _ = answer.send(Err(CallError::Disconnected));
+        }
+        for state in self.locks.values() {
+            state.send_replace(LockState::Waiting);
+        }
+        self.state.send_replace(ConnectionState::Disconnected { reason });
+    }
+
+    /// Tries until there is a connection and its replica; `None` when no handle is left.
+    async fn reconnect(&mut self) -> Option<Connection> {
+        let mut backoff = Backoff::new(self.options.min_backoff, self.options.max_backoff);
+        loop {
+            let delay = backoff.failed(Uuid::new_v4().as_u64_pair().1);
+            self.refuse_commands_while(tokio::time::sleep(delay)).await?;
+            let (remotes, options, monitor) =
+                (self.remotes.clone(), self.options.clone(), self.monitor.clone());
+            let previous = self.replica.clone();
+            let attempt = Connection::establish(&remotes, &options, &monitor, &previous);
+            match self.refuse_commands_while(attempt).await? {
+                Ok((mut connection, replica)) => {
+                    self.replica = replica;
+                    let _ = self.dropped_locks();
+                    let requested = self.locks.keys().try_for_each(|name| connection.session().lock(name));
+                    if requested.is_err() {
+                        continue;
+                    }
+                    self.publish();
+                    let _ = self.updates.send(Arc::new(self.replica.clone()));
+                    self.state.send_replace(ConnectionState::Connected);
+                    tracing::info!(remotes = %self.remotes, "connected to the database again");
+                    return Some(connection);
+                }
+                Err(error) => {
+                    let reason = error.to_string();
+                    tracing::debug!(reason, "cannot reconnect to the database");
+                    self.state.send_replace(ConnectionState::Disconnected { reason });
+                }
+            }
+        }
+    }
+
+    /// Runs `work` and meanwhile answers requests that there is no connection. `None`: no handle is left.
+    async fn refuse_commands_while<W: Future>(&mut self, work: W) -> Option<W::Output> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                output = &mut work => return Some(output),
+                command = self.commands.recv() => self.refuse(command?),
+            }
+        }
+    }
+
+    fn refuse(&self, command: Command) {
+        let reason = match &*self.state.borrow() {
+            ConnectionState::Disconnected { reason } => reason.clone(),
+            ConnectionState::Connected => String::new(),
+        };
+        match command {
+            Command::Transact { answer, .. } => {
+                let _ = answer.send(Err(TransactError::NotConnected { reason }));
+            }
+            Command::Call { answer, .. } => {
+                let _ = answer.send(Err(CallError::Disconnected));
+            }
+            Command::Lock { state, .. } => {
+                state.send_replace(LockState::Failed(LockFailure::Disconnected));
+            }
+        }
+    }
+}
+
+/// Never, where there is no deadline.
+async fn due(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,206 @@
+//! Our copy of a database. A [`Replica`] never changes; each update makes a new one that shares with
+//! the old all rows that stayed the same.
+
+mod changes;
+mod row;
+mod row_map;
+
+use std::sync::Arc;
+
+use thiserror::Error;
+use uuid::Uuid;
+
+use crate::monitor::{Monitor, RowUpdate, Updates};
+use crate::table::{Ref, Table};
+
+pub use changes::RowChange;
+pub use row::Row;
+use row_map::RowMap;
+
+/// The monitored tables at one moment between two transactions.
+#[derive(Clone, Debug)]
+pub struct Replica {
+    monitor: Arc<Monitor>,
+    tables: Vec<Arc<RowMap>>,
+    serial: u64,
+    transaction: Option<Uuid>,
+    /// Made by the dump of a connection and not by an update.
+    began_again: bool,
+}
+
+/// An update that does not fit our copy: it missed something and must be made anew.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ReplicaError {
+    /// A change of a row that we do not have.
+    #[error("update of row {uuid} of table {table}, which is not in our copy")]
+    UnknownRow {
+        /// The table.
+        table: String,
+        /// The row.
+        uuid: Uuid,
+    },
+    /// A new row that we have already.
+    #[error("row {uuid} of table {table} is new to the server, but in our copy already")]
+    KnownRow {
+        /// The table.
+        table: String,
+        /// The row.
+        uuid: Uuid,
+    },
+}
+
+impl Replica {
+    /// An empty copy.
+    pub fn new(monitor: Arc<Monitor>) -> Self {
+        let tables = monitor.tables().iter().map(|_| Arc::default()).collect();
+        Self { monitor, tables, serial: 0, transaction: None, began_again: false }
+    }
+
+    /// The rows of table `T` in the order of their UUIDs. Empty for a table that is not monitored.
+    pub fn rows<T: Table>(&self) -> impl Iterator<Item = (Uuid, &T)> + '_ {
+        let index = self.monitor.table_index(T::NAME);
+        index.into_iter().flat_map(move |index| {
+            let spec = &self.monitor.tables()[index];
+            self.tables[index].iter().map(move |(uuid, row)| (uuid, row.typed::<T>(spec)))
+        })
+    }
+
+    /// One row of table `T`.
+    pub fn row<T: Table>(&self, uuid: impl Into<Uuid>) -> Option<&T> {
+        let index = self.monitor.table_index(T::NAME)?;
+        let row = self.tables[index].get(&uuid.into())?;
+        Some(row.typed(&self.monitor.tables()[index]))
+    }
+
+    /// The row that a reference names; `None` when it is gone or its table not monitored.
+    pub fn get<T: Table>(&self, reference: Ref<T>) -> Option<&T> {
+        self.row(reference)
+    }
+
+    /// The rows that references name, those that are gone left out.
+    pub fn resolve<'a, T: Table>(
+        &'a self,
+        references: impl IntoIterator<Item = &'a Ref<T>>,
+    ) -> impl Iterator<Item = (Uuid, &'a T)> {
+        references.into_iter().filter_map(|reference| Some((reference.uuid(), self.row(*reference)?)))
+    }
+
+    /// The first row for which `predicate` holds.
+    pub fn find<T: Table>(&self, mut predicate: impl FnMut(&T) -> bool) -> Option<(Uuid, &T)> {
+        self.rows::<T>().find(|(_, row)| predicate(row))
+    }
+
+    /// How many rows of table `T` there are.
+    pub fn count<T: Table>(&self) -> usize {
+        self.monitor.table_index(T::NAME).map_or(0, |index| self.tables[index].len())
+    }
+
+    /// The untyped rows of a table, for tables known only at run time. A row's columns are indexes into
+    /// the table's [`columns`](crate::monitor::MonitoredTable::columns).
+    pub fn untyped_rows(&self, table: &str) -> impl Iterator<Item = (Uuid, &Row)> + '_ {
+        let index = self.monitor.table_index(table);
+        index.into_iter().flat_map(|index| self.tables[index].iter())
+    }
+
+    /// What is monitored: as asked for, less what the server does not have.
+    pub fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
+
+    /// Counts the updates, over reconnects too: a greater one is newer.
+    pub fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    /// The transaction that this copy reflects, where the server names it (clustered databases).
+    pub fn transaction(&self) -> Option<Uuid> {
+        self.transaction
+    }
+
+    /// Whether this is the beginning of a connection, and so may differ from the one before by more than one
+    /// transaction.
+    pub fn began_again(&self) -> bool {
+        self.began_again
+    }
+
+    /// Whether any row differs from an `older` replica.
+    pub fn differs_from(&self, older: &Self) -> bool {
+        if self.monitor != older.monitor {
+            return self != older;
+        }
+        let pairs = self.tables.iter().zip(&older.tables);
+        pairs.into_iter().any(|(new, old)| !Arc::ptr_eq(new, old) && new.differs_from(old))
+    }
+
+    /// Notes the transaction that the last update brought us to; `None` changes nothing.
+    pub fn set_transaction(&mut self, transaction: Option<Uuid>) {
+        self.transaction = transaction.or(self.transaction);
+    }
+
+    /// The copy at the beginning of another connection: `dump` is the whole of it, or where the server
+    /// `resumed` what `self` missed. Serial numbers go on.
+    pub fn begin_again(
+        &self,
+        monitor: Arc<Monitor>,
+        dump: Updates,
+        resumed: bool,
+    ) -> Result<Self, ReplicaError> {
+        let mut replica = if resumed { self.clone() } else { Self::new(monitor) };
+        replica.serial = self.serial;
+        replica.apply(dump)?;
+        replica.began_again = true;
+        Ok(replica)
+    }
+
+    /// Applies updates. After an error the copy is half-updated and must be thrown away.
+    pub fn apply(&mut self, updates: Updates) -> Result<(), ReplicaError> {
+        for update in updates.tables {
+            let spec = &self.monitor.tables()[update.table];
+            let rows = Arc::make_mut(&mut self.tables[update.table]);
+            if rows.is_empty() && update.rows.iter().all(|(_, change)| change.new_row().is_some()) {
+                let new = update.rows.iter();
+                rows.load(new.filter_map(|(uuid, change)| Some((*uuid, change.new_row()?.clone()))));
+                continue;
+            }
+            for (uuid, change) in update.rows {
+                let known = match change {
+                    RowUpdate::Insert(row) => {
+                        if rows.insert(uuid, row) {
+                            return Err(ReplicaError::KnownRow { table: spec.name.to_string(), uuid });
+                        }
+                        true
+                    }
+                    RowUpdate::Replace(row) => {
+                        rows.insert(uuid, row);
+                        true
+                    }
+                    RowUpdate::Delete => rows.remove(&uuid),
+                    RowUpdate::Modify(differences) => match rows.get(&uuid) {
+                        Some(row) => {
+                            let row = row.modified(differences, spec);
+                            rows.insert(uuid, row);
+                            true
+                        }
+                        None => false,
+                    },
+                };
+                if !known {
+                    return Err(ReplicaError::UnknownRow { table: spec.name.to_string(), uuid });
+                }
+            }
+        }
+        self.serial += 1;
+        self.began_again = false;
+        Ok(())
+    }
+}
+
+impl PartialEq for Replica {
+    /// Whether both hold the same rows, whenever they got them.
+    fn eq(&self, other: &Self) -> bool {
+        self.monitor == other.monitor && self.tables == other.tables
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! The command line: a file a command, or a family of them.
+
+mod bridges;
+mod daemon;
+mod demo;
+mod flows;
+mod output;
+mod ovs_docker;
+mod ports;
+mod show;
+mod submit;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+use crate::model::BadWord;
+use crate::reconciler::Refused;
+
+/// Containers on Open vSwitch: ports, flows and tunnels.
+#[derive(Parser)]
+#[command(name = "flowport", version, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(clap::Args, Clone)]
+struct Global {
+    /// The OVSDB server of Open vSwitch: unix:PATH or tcp:HOST:PORT
+    #[arg(long, global = true, value_name = "ADDR", env = "FLOWPORT_DB", default_value = crate::place::DEFAULT_DB)]
+    db: String,
+    /// The daemon's socket
+    #[arg(long, global = true, value_name = "PATH", env = "FLOWPORT_SOCKET", default_value = crate::place::DEFAULT_SOCKET)]
+    socket: std::path::PathBuf,
+    /// How long a change may take before it is undone, in seconds
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 10)]
+    timeout: u64,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// Say more on standard error; twice for the messages of each protocol
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+impl Global {
+    fn timeout(&self) -> Duration {
+        // A day is longer than anybody waits, and keeps arithmetic on instants sound.
+        Duration::from_secs(self.timeout.clamp(1, 86_400))
+    }
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Attach an interface to a container
+    AddPort(ports::AddPortArgs),
+    /// Attach many interfaces in one go: a file of JSON lines, - for standard input
+    AddPorts(ports::AddPortsArgs),
+    /// Detach one interface of a container
+    DelPort(ports::DelPortArgs),
+    /// Detach every interface that containers have on a bridge
+    DelPorts(ports::DelPortsArgs),
+    /// Move an interface to another VLAN
+    SetVlan(ports::SetVlanArgs),
+    /// Make a managed bridge
+    AddBr(bridges::AddBrArgs),
+    /// Remove a bridge that Flowport made
+    DelBr(bridges::DelBrArgs),
+    /// Let Flowport forward on a bridge that is there already
+    Adopt(bridges::AdoptArgs),
+    /// Join a bridge to another host's by a tunnel
+    AddTunnel(bridges::AddTunnelArgs),
+    /// Show bridges, their ports, and whose they are
+    Show(show::ShowArgs),
+    /// Show the flow entries of one container, or of all
+    Flows(flows::FlowsArgs),
+    /// Keep ports and flows as they should be
+    Daemon(daemon::DaemonArgs),
+    /// See it work: two hosts and three containers in a private lab on this machine
+    Demo(demo::DemoArgs),
+}
+
+/// Why a command failed: the line for standard error.
+#[derive(Debug)]
+pub(crate) struct Failure(pub(crate) String);
+
+impl From<BadWord> for Failure {
+    fn from(error: BadWord) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(error: Refused) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Runs the program called with these words, the first of which is its own name.
+pub fn run(args: Vec<OsString>) -> ExitCode {
+    let called_as = args.first().map(Path::new).and_then(Path::file_name);
+    if called_as.is_some_and(|name| name == "ovs-docker") {
+        return ovs_docker::run(&args[1..]);
+    }
+    // Hidden, and before anything starts a thread: the lab's words are another program's.
+    if args.get(1).is_some_and(|word| word == "lab") {
+        return crate::lab::main(&args[2..]);
+    }
+    let cli = Cli::parse_from(args);
+    output::init_log(cli.global.verbose, matches!(cli.command, Command::Daemon(_)));
+    finish("flowport", execute(&cli.global, cli.command))
+}
+
+fn execute(global: &Global, command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::AddPort(args) => ports::add_port(global, args),
+        Command::AddPorts(args) => ports::add_ports(global, args),
+        Command::DelPort(args) => ports::del_port(global, &args),
+        Command::DelPorts(args) => ports::del_ports(global, &args),
+        Command::SetVlan(args) => ports::set_vlan(global, &args),
+        Command::AddBr(args) => bridges::add_br(global, &args),
+        Command::DelBr(args) => bridges::del_br(global, &args),
+        Command::Adopt(args) => bridges::adopt(global, &args),
+        Command::AddTunnel(args) => bridges::add_tunnel(global, &args),
+        Command::Show(args) => show::show(global, &args),
+        Command::Flows(args) => flows::flows(global, &args),
+        Command::Daemon(args) => daemon::daemon(global, &args),
+        Command::Demo(args) => return demo::demo(&args),
+    }
+    .map(|()| ExitCode::SUCCESS)
+}
+
+fn finish(name: &str, result: Result<ExitCode, Failure>) -> ExitCode {
+    result.unwrap_or_else(|Failure(line)| {
+        output::complain(name, &line);
+        ExitCode::FAILURE
+    })
+}

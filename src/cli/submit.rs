@@ -1,0 +1,89 @@
+//! Hands an intent to the daemon where there is one, and carries it out here otherwise.
+
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::os::unix::net::UnixStream;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::daemon::protocol::{Answer, Ask};
+use crate::direct;
+use crate::intent::Intent;
+use crate::reconciler::{Outcome, Progress, Refused};
+
+use super::{Failure, Global, output};
+
+/// Below this many ports a bar would be gone before it is read.
+const PORTS_WORTH_A_BAR: usize = 20;
+
+/// Carries the intent out, by the daemon or here, and waits until it has converged.
+pub(super) fn submit(global: &Global, intent: Intent) -> Result<Outcome, Refused> {
+    let bar = Bar::for_intent(&intent);
+    match UnixStream::connect(&global.socket) {
+        Ok(daemon) => ask(&daemon, global, intent, &bar),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(Refused::other(format!(
+            "permission denied on the daemon's socket {}: run as root",
+            global.socket.display()
+        ))),
+        // No daemon, or one that died and left its socket.
+        Err(_) => {
+            let runtime = output::runtime().map_err(|Failure(line)| Refused::other(line))?;
+            runtime.block_on(direct::carry_out(&global.db, intent, global.timeout(), |progress| {
+                bar.show(progress);
+            }))
+        }
+    }
+}
+
+fn ask(mut daemon: &UnixStream, global: &Global, intent: Intent, bar: &Bar) -> Result<Outcome, Refused> {
+    let lost = |error: io::Error| {
+        Refused::other(format!(
+            "the daemon at {} broke off: {error}; see `journalctl -u flowport`",
+            global.socket.display()
+        ))
+    };
+    let mut line = serde_json::to_vec(&Ask { intent, timeout: global.timeout() })
+        .map_err(|error| Refused::other(error.to_string()))?;
+    line.push(b'\n');
+    daemon.write_all(&line).map_err(lost)?;
+    for line in BufReader::new(daemon).lines() {
+        let answer = serde_json::from_str(&line.map_err(lost)?)
+            .map_err(|error| Refused::other(format!("the daemon speaks another version: {error}")))?;
+        match answer {
+            Answer::Progress(progress) => bar.show(progress),
+            Answer::Done(outcome) => return Ok(outcome),
+            Answer::Refused(refused) => return Err(refused),
+        }
+    }
+    Err(lost(io::ErrorKind::UnexpectedEof.into()))
+}
+
+/// A progress bar, on a terminal and for many ports.
+struct Bar(Option<ProgressBar>);
+
+impl Bar {
+    fn for_intent(intent: &Intent) -> Self {
+        let Intent::AddPorts { ports } = intent else { return Self(None) };
+        if ports.len() < PORTS_WORTH_A_BAR || !io::stderr().is_terminal() {
+            return Self(None);
+        }
+        let bar = ProgressBar::new(ports.len() as u64);
+        if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} ports, {elapsed}") {
+            bar.set_style(style);
+        }
+        Self(Some(bar))
+    }
+
+    fn show(&self, progress: Progress) {
+        if let Some(bar) = &self.0 {
+            bar.set_position(progress.done as u64);
+        }
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}

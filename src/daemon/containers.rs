@@ -1,0 +1,104 @@
+//! Which containers run: asked when the daemon and Docker start, then told by Docker's events.
+//!
+//! That a container's process ended is told by the kernel, faster than by Docker; see [`crate::process`].
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt};
+
+use crate::docker::{Docker, DockerError, Event};
+use crate::frontend::sandbox_of;
+use crate::model::{Owner, Sandbox};
+use crate::ovsdb::Database;
+use crate::reconciler::{Containers, Handle};
+use crate::records::Records;
+
+/// How long Docker is left alone when it does not answer.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// How many containers are looked up at once.
+const LOOKUPS_AT_ONCE: usize = 16;
+
+/// What is known of the containers with attachments, by record or mark.
+pub(super) async fn known(docker: &Docker, database: &Database, records: &Records) -> Containers {
+    let recorded = records.attachments().into_values().map(|attachment| attachment.owner.clone());
+    let marked = database.rows().ports.into_values().map(|row| row.attachment.owner.clone());
+    let owners: BTreeSet<Owner> = recorded.chain(marked).collect();
+    let lookups = owners.into_iter().map(|owner| look_up(docker, owner));
+    let found: Vec<Found> = stream::iter(lookups).buffered(LOOKUPS_AT_ONCE).collect().await;
+    let mut known = Containers::default();
+    for found in found {
+        match found {
+            Found::Runs(sandbox) => known.running.push(sandbox),
+            Found::Ended => {}
+            Found::Unknown(owner) => drop(known.unknown.insert(owner)),
+        }
+    }
+    known
+}
+
+enum Found {
+    Runs(Sandbox),
+    Ended,
+    Unknown(Owner),
+}
+
+async fn look_up(docker: &Docker, owner: Owner) -> Found {
+    let pid = if owner.is_docker() {
+        match docker.container(owner.as_str()).await {
+            Ok(container) => container.pid.filter(|_| container.running),
+            Err(DockerError::NoSuchContainer { .. }) => None,
+            Err(_) => return Found::Unknown(owner),
+        }
+    } else {
+        None
+    };
+    sandbox_of(&owner, pid).map_or(Found::Ended, Found::Runs)
+}
+
+/// Tells the reconciler of containers that start or are removed, as long as the daemon runs.
+pub(super) async fn watch(docker: Docker, reconciler: Handle) {
+    let mut answered = true;
+    loop {
+        match follow(&docker, &reconciler).await {
+            Ok(()) => tracing::info!("Docker ended; waiting for it to come back"),
+            Err(error) if answered => {
+                tracing::info!("{error}; containers of Docker are attended to when it answers");
+            }
+            Err(_) => {}
+        }
+        answered = false;
+        tokio::time::sleep(RETRY_AFTER).await;
+    }
+}
+
+/// Follows Docker's events until it ends. What happened before the first event is asked for.
+async fn follow(docker: &Docker, reconciler: &Handle) -> Result<(), DockerError> {
+    let mut events = docker.events().await?;
+    let known: BTreeSet<String> =
+        docker.containers().await?.into_iter().map(|container| container.id).collect();
+    for owner in reconciler.owners().await.into_iter().filter(Owner::is_docker) {
+        if known.contains(owner.as_str()) {
+            started(docker, reconciler, owner).await;
+        } else if owner.as_str().len() == FULL_ID {
+            reconciler.removed(owner).await;
+        }
+    }
+    while let Some(event) = events.next().await {
+        match event? {
+            Event::Started { id } => started(docker, reconciler, Owner::from(id.as_str())).await,
+            Event::Destroyed { id } => reconciler.removed(Owner::from(id.as_str())).await,
+            Event::Died { .. } | Event::Renamed { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+/// How many digits the id of a Docker container has; other tools' marks may hold less, or a name.
+const FULL_ID: usize = 64;
+
+async fn started(docker: &Docker, reconciler: &Handle, owner: Owner) {
+    let Ok(container) = docker.container(owner.as_str()).await else { return };
+    let Some(sandbox) = sandbox_of(&owner, container.pid.filter(|_| container.running)) else { return };
+    reconciler.started(sandbox).await;
+}

@@ -1,0 +1,62 @@
+//! One intent, carried out by the command itself because no daemon runs.
+
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::docker::Docker;
+use crate::frontend::Frontend;
+use crate::intent::Intent;
+use crate::netlink::Netlink;
+use crate::ovsdb::Database;
+use crate::plan::Scope;
+use crate::reconciler::{Containers, Outcome, Progress, Reconciler, Refused, Shells};
+
+/// Newer news make older ones worthless.
+const PROGRESS_DEPTH: usize = 4;
+
+/// Carries the intent out and waits until it has converged; when interrupted, undoes it first.
+///
+/// # Errors
+///
+/// It was refused, or failed and was undone.
+pub async fn carry_out(
+    db: &str,
+    intent: Intent,
+    timeout: Duration,
+    on_progress: impl Fn(Progress),
+) -> Result<Outcome, Refused> {
+    let database = Database::connect(db, timeout).await?;
+    let _lock = database.lock(timeout).await?;
+    let shells =
+        Shells { database, netlink: Netlink::open(), rundir: crate::place::rundir(db), records: None };
+    let (reconciler, handle) =
+        Reconciler::start(shells.clone(), Scope::Only(Default::default()), Containers::default()).await?;
+    let frontend = Frontend::new(shells, Docker::connect(), handle.clone());
+    let (progress, mut news) = mpsc::channel(PROGRESS_DEPTH);
+
+    let carried_out = frontend.carry_out(intent, timeout, progress);
+    tokio::pin!(carried_out);
+    let reconciler = reconciler.run();
+    tokio::pin!(reconciler);
+    let [mut interrupt, mut terminate, mut hang_up] = [
+        handler(SignalKind::interrupt())?,
+        handler(SignalKind::terminate())?,
+        handler(SignalKind::hangup())?,
+    ];
+    loop {
+        tokio::select! {
+            outcome = &mut carried_out => return outcome,
+            () = &mut reconciler => return Err(Refused::other("the reconciler ended: this is a defect, please report it")),
+            Some(progress) = news.recv() => on_progress(progress),
+            _ = interrupt.recv() => handle.interrupt().await,
+            _ = terminate.recv() => handle.interrupt().await,
+            _ = hang_up.recv() => handle.interrupt().await,
+        }
+    }
+}
+
+fn handler(kind: SignalKind) -> Result<tokio::signal::unix::Signal, Refused> {
+    signal(kind).map_err(|error| Refused::other(format!("cannot catch signals: {error}")))
+}

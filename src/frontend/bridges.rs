@@ -1,0 +1,197 @@
+//! Bridges and tunnels: rows that Open vSwitch itself keeps true once they are there.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+
+use crate::model::{BridgeSpec, LinkName, Remote, Tunnel};
+use crate::ovsdb::TakenUp;
+use crate::reconciler::{Change, Outcome, Refused};
+
+use super::Frontend;
+
+impl Frontend {
+    pub(super) async fn add_br(&self, spec: BridgeSpec, deadline: Instant) -> Result<Outcome, Refused> {
+        let name = &spec.name;
+        let database = &self.shells.database;
+        if database.has_bridge(name) {
+            return Err(Refused::other(format!(
+                "bridge {name} exists already: choose another name, or `flowport adopt {name}`"
+            )));
+        }
+        if self.shells.netlink.link(name.as_str()).await?.is_some() {
+            return Err(Refused::other(format!(
+                "{name} is a link of this host already: choose another name for the bridge"
+            )));
+        }
+        if let Some(uplink) = &spec.uplink {
+            self.check_uplink(uplink).await?;
+        }
+        let revision = database.add_bridge(&spec).await?;
+        let made = match self.bridge_taken_up(name, revision, deadline).await {
+            Ok(()) => self.configure_local_port(&spec).await,
+            Err(refused) => Err(refused),
+        };
+        if let Err(refused) = made {
+            // What could not be finished is taken back; if that fails too, the first reason is the one to tell.
+            let _ = database.del_bridge(name).await;
+            return Err(refused);
+        }
+        self.settle(name.clone(), deadline).await
+    }
+
+    pub(super) async fn del_br(&self, name: &LinkName, deadline: Instant) -> Result<Outcome, Refused> {
+        let database = &self.shells.database;
+        let rows = database.rows();
+        let bridge = rows.bridges.get(name).ok_or_else(|| Refused::no_such_bridge(name))?;
+        if !bridge.made {
+            return Err(Refused::other(format!(
+                "bridge {name} was not made by Flowport: if it may go, `ovs-vsctl del-br {name}`"
+            )));
+        }
+        let attached = rows.ports.values().filter(|row| row.bridge == *name).count();
+        if attached > 0 {
+            return Err(Refused::other(format!(
+                "bridge {name} has {attached} container ports: detach them first with `flowport del-ports {name} --all`"
+            )));
+        }
+        let revision = database.del_bridge(name).await?;
+        match database.taken_up(None, revision, deadline).await {
+            TakenUp::Yes | TakenUp::Failed(_) => Ok(Outcome::default()),
+            TakenUp::Late => Err(late(name)),
+        }
+    }
+
+    pub(super) async fn adopt(&self, name: LinkName, deadline: Instant) -> Result<Outcome, Refused> {
+        let database = &self.shells.database;
+        let rows = database.rows();
+        let bridge = rows.bridges.get(&name).ok_or_else(|| Refused::no_such_bridge(&name))?;
+        if !bridge.managed {
+            self.check_vswitchd([&name].into_iter())?;
+            let revision = database.adopt_bridge(bridge.row).await?;
+            // The flow entries go in only when the switch has dropped its own for the changed fail mode.
+            if let TakenUp::Late = database.taken_up(None, revision, deadline).await {
+                return Err(late(&name));
+            }
+        }
+        self.settle(name, deadline).await
+    }
+
+    pub(super) async fn add_tunnel(
+        &self,
+        bridge: LinkName,
+        tunnel: Tunnel,
+        deadline: Instant,
+    ) -> Result<Outcome, Refused> {
+        let database = &self.shells.database;
+        let rows = database.rows();
+        let row = rows.bridges.get(&bridge).ok_or_else(|| Refused::no_such_bridge(&bridge))?;
+        if database.has_port(tunnel.name.as_str()) {
+            return Err(Refused::other(format!(
+                "port {} exists already: choose another name for the tunnel",
+                tunnel.name
+            )));
+        }
+        match tunnel.remote {
+            Remote::Ip(ip) => self.check_remote(ip, &tunnel).await?,
+            Remote::Flow if row.managed => {
+                return Err(Refused::other(format!(
+                    "remote=flow needs flow entries that name the hosts, and {bridge} is Flowport's own: give --remote=IP"
+                )));
+            }
+            Remote::Flow => {}
+        }
+        self.check_vswitchd([&bridge].into_iter())?;
+        let revision = database.add_tunnel(row.row, &tunnel).await?;
+        if let Err(refused) = self.port_taken_up(&tunnel.name, revision, deadline).await {
+            let _ = database.del_port(row.row, tunnel.name.as_str()).await;
+            return Err(refused);
+        }
+        self.settle(bridge, deadline).await
+    }
+
+    async fn check_uplink(&self, uplink: &LinkName) -> Result<(), Refused> {
+        let netlink = &self.shells.netlink;
+        if netlink.link(uplink.as_str()).await?.is_none() {
+            return Err(Refused::other(format!(
+                "uplink {uplink} does not exist: `ip link` lists the links of this host"
+            )));
+        }
+        if self.shells.database.has_port(uplink.as_str()) {
+            return Err(Refused::other(format!(
+                "uplink {uplink} is a port of a bridge already: take it out first with `ovs-vsctl del-port {uplink}`"
+            )));
+        }
+        let addresses = netlink.addresses(uplink.as_str()).await?;
+        let link_local = |ip: IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        match addresses.iter().find(|address| !link_local(address.addr())) {
+            None => Ok(()),
+            Some(address) => Err(Refused::other(format!(
+                "uplink {uplink} carries {address}, which would be cut off: \
+                 take it off with `ip address del {address} dev {uplink}` and give it to the bridge with --address"
+            ))),
+        }
+    }
+
+    /// A tunnel to this host itself would loop.
+    async fn check_remote(&self, remote: IpAddr, tunnel: &Tunnel) -> Result<(), Refused> {
+        let route = self.shells.netlink.route_to(remote).await.ok().flatten();
+        if route.is_some_and(|path| path.link.name == "lo") {
+            return Err(Refused::other(format!(
+                "remote {remote} of tunnel {} is an address of this host: give the other host's",
+                tunnel.name
+            )));
+        }
+        Ok(())
+    }
+
+    async fn configure_local_port(&self, spec: &BridgeSpec) -> Result<(), Refused> {
+        let netlink = &self.shells.netlink;
+        let name = spec.name.as_str();
+        if let Some(uplink) = &spec.uplink {
+            netlink.set_up(uplink.as_str()).await?;
+        }
+        netlink.add_addresses(name, &spec.addresses).await?;
+        netlink.set_up(name).await.map_err(Refused::from)
+    }
+
+    async fn bridge_taken_up(
+        &self,
+        name: &LinkName,
+        revision: i64,
+        deadline: Instant,
+    ) -> Result<(), Refused> {
+        match self.shells.database.taken_up(Some(name.as_str()), revision, deadline).await {
+            TakenUp::Yes => Ok(()),
+            TakenUp::Late => Err(late(name)),
+            TakenUp::Failed(why) => Err(Refused::other(format!(
+                "ovs-vswitchd could not make bridge {name}{}: without the kernel's openvswitch module use --datapath=netdev",
+                why.map(|why| format!(" ({why})")).unwrap_or_default()
+            ))),
+        }
+    }
+
+    async fn port_taken_up(&self, name: &LinkName, revision: i64, deadline: Instant) -> Result<(), Refused> {
+        match self.shells.database.taken_up(Some(name.as_str()), revision, deadline).await {
+            TakenUp::Yes => Ok(()),
+            TakenUp::Late => Err(late(name)),
+            TakenUp::Failed(why) => Err(Refused::other(format!(
+                "ovs-vswitchd could not make port {name}: {}",
+                why.unwrap_or_else(|| "see its log in /var/log/openvswitch".into())
+            ))),
+        }
+    }
+
+    /// Waits until the bridge, if it is managed, forwards as it should.
+    async fn settle(&self, bridge: LinkName, deadline: Instant) -> Result<Outcome, Refused> {
+        let (progress, _) = mpsc::channel(1);
+        self.reconciler.ask(Change::Settle(bridge), deadline, progress).await
+    }
+}
+
+fn late(name: &LinkName) -> Refused {
+    Refused::other(format!(
+        "timed out: ovs-vswitchd has not taken up {name}: is it running? see `systemctl status openvswitch-switch`"
+    ))
+}

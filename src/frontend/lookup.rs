@@ -1,0 +1,95 @@
+//! From a container's name to its network namespace.
+
+use std::path::PathBuf;
+
+use crate::docker::Docker;
+use crate::model::{ContainerRef, Owner, Sandbox};
+use crate::netlink::{Netns, NetnsError};
+use crate::process;
+use crate::reconciler::Refused;
+
+/// The sandbox of the container that the user means.
+///
+/// # Errors
+///
+/// There is none, it does not run, or it shares this host's namespace.
+pub async fn look_up(docker: &Docker, container: &ContainerRef) -> Result<Sandbox, Refused> {
+    match container {
+        ContainerRef::Docker(name) => {
+            let found = docker.container(name).await?;
+            let pid = found.pid.filter(|_| found.running).ok_or_else(|| {
+                Refused::other(format!(
+                    "container {name} is not running: start it with `docker start {name}`"
+                ))
+            })?;
+            let host_network = || {
+                Refused::other(format!(
+                    "container {name} shares the host's network (--net=host): give it its own, as with --net=none"
+                ))
+            };
+            if found.network_mode == "host" {
+                return Err(host_network());
+            }
+            let netns = PathBuf::from(format!("/proc/{pid}/ns/net"));
+            sandbox(Owner::from(found.id.as_str()), netns, Some(pid), name, host_network)
+        }
+        ContainerRef::Netns(path) => {
+            let name = container.to_string();
+            sandbox(Owner::netns(path), path.clone(), None, &name, || shares(&name))
+        }
+        ContainerRef::Pid(pid) => {
+            let name = container.to_string();
+            let start = process::start_time(*pid).ok().flatten().ok_or_else(|| {
+                Refused::other(format!("{name}: there is no process {pid}: `ps` lists those that run"))
+            })?;
+            let netns = PathBuf::from(format!("/proc/{pid}/ns/net"));
+            sandbox(Owner::process(*pid, start), netns, Some(*pid), &name, || shares(&name))
+        }
+    }
+}
+
+/// The sandbox of an owner that is known from before, if it still runs; `pid` is the process of a Docker container.
+pub fn sandbox_of(owner: &Owner, pid: Option<u32>) -> Option<Sandbox> {
+    let (netns, pid) = match (owner.netns_path(), owner.as_process(), pid) {
+        (Some(path), _, _) => (path.to_owned(), None),
+        (_, Some((pid, start)), _) if process::start_time(pid).is_ok_and(|now| now == Some(start)) => {
+            (format!("/proc/{pid}/ns/net").into(), Some(pid))
+        }
+        (None, None, Some(pid)) => (format!("/proc/{pid}/ns/net").into(), Some(pid)),
+        _ => return None,
+    };
+    sandbox(owner.clone(), netns, pid, owner.as_str(), || shares(owner.as_str())).ok()
+}
+
+/// Whether the sandbox's namespace is the one that it was.
+pub fn is_there(sandbox: &Sandbox) -> bool {
+    Netns::new(&sandbox.netns).identity().is_ok_and(|found| found.inode() == sandbox.inode)
+}
+
+fn sandbox(
+    owner: Owner,
+    netns: PathBuf,
+    pid: Option<u32>,
+    name: &str,
+    host_network: impl Fn() -> Refused,
+) -> Result<Sandbox, Refused> {
+    let found = Netns::new(&netns);
+    let cannot = |error: NetnsError| {
+        let remedy = match &error {
+            NetnsError::Gone { .. } | NetnsError::NotANamespace { .. } => {
+                ": `ip netns` lists those that are there"
+            }
+            _ => "",
+        };
+        Refused::other(format!("{name}: {}{remedy}", Refused::because(&error)))
+    };
+    if found.is_own().map_err(cannot)? {
+        return Err(host_network());
+    }
+    let inode = found.identity().map_err(cannot)?.inode();
+    Ok(Sandbox { owner, netns, inode, pid })
+}
+
+fn shares(name: &str) -> Refused {
+    Refused::other(format!("{name} is this host's own network namespace: give a container's"))
+}

@@ -1,0 +1,136 @@
+//! What a user can ask for: the same words on the command line, in the lines of `add-ports` and on the daemon's socket.
+
+mod add_port;
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+pub use add_port::AddPort;
+
+use crate::model::{
+    BridgeSpec, ContainerRef, DatapathType, LinkName, Remote, Tunnel, TunnelKey, TunnelKind, Vlan,
+};
+
+/// A change that somebody wants.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "do", deny_unknown_fields)]
+pub enum Intent {
+    /// Attach interfaces to containers: all of them, or none.
+    AddPorts {
+        /// One entry a port.
+        ports: Vec<AddPort>,
+    },
+    /// Detach one interface of a container.
+    DelPort {
+        /// The bridge that it is on.
+        bridge: LinkName,
+        /// The interface inside the container.
+        interface: LinkName,
+        /// The container.
+        container: ContainerRef,
+    },
+    /// Detach every interface of the containers on one bridge.
+    DelPorts {
+        /// The bridge.
+        bridge: LinkName,
+        /// The containers; empty means every container of the bridge.
+        containers: Vec<ContainerRef>,
+    },
+    /// Move an interface to another network of its bridge.
+    SetVlan {
+        /// The bridge that it is on.
+        bridge: LinkName,
+        /// The interface inside the container.
+        interface: LinkName,
+        /// The container.
+        container: ContainerRef,
+        /// The network.
+        vlan: Vlan,
+    },
+    /// Make a bridge.
+    AddBr(AddBr),
+    /// Remove a bridge that Flowport made.
+    DelBr {
+        /// The bridge.
+        bridge: LinkName,
+    },
+    /// Let Flowport forward on a bridge that is there already.
+    Adopt {
+        /// The bridge.
+        bridge: LinkName,
+    },
+    /// Join a bridge to another host's.
+    AddTunnel(AddTunnel),
+}
+
+/// Words of `add-br`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddBr {
+    /// The bridge's name.
+    pub bridge: LinkName,
+    /// Which datapath forwards.
+    #[serde(default)]
+    pub datapath: DatapathType,
+    /// Learn and flood as Open vSwitch does by itself, instead of Flowport's own flows.
+    #[serde(default)]
+    pub plain: bool,
+    /// Addresses of the bridge's local port.
+    #[serde(default)]
+    pub address: Vec<IpNet>,
+    /// A link of this host to plug in.
+    #[serde(default)]
+    pub uplink: Option<LinkName>,
+}
+
+impl From<AddBr> for BridgeSpec {
+    fn from(asked: AddBr) -> Self {
+        Self {
+            name: asked.bridge,
+            datapath: asked.datapath,
+            managed: !asked.plain,
+            addresses: asked.address,
+            uplink: asked.uplink,
+        }
+    }
+}
+
+/// Words of `add-tunnel`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddTunnel {
+    /// The bridge that gets the port.
+    pub bridge: LinkName,
+    /// The port's name.
+    pub name: LinkName,
+    /// The encapsulation.
+    #[serde(rename = "type")]
+    pub kind: TunnelKind,
+    /// The other host.
+    pub remote: Remote,
+    /// The tunnel key.
+    #[serde(default)]
+    pub key: Option<TunnelKey>,
+    /// The pre-shared key of IPsec.
+    #[serde(default)]
+    pub psk: Option<String>,
+}
+
+impl AddTunnel {
+    /// The tunnel asked for, with its bridge.
+    pub fn into_tunnel(self) -> (LinkName, Tunnel) {
+        let Self { bridge, name, kind, remote, key, psk } = self;
+        (bridge, Tunnel { name, kind, remote, key, psk })
+    }
+}
+
+/// An address as the users of `ovs-docker` write it: the prefix length may be left out and is then that of a host.
+pub fn parse_address(text: &str) -> Result<IpNet, crate::model::BadWord> {
+    text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
+        crate::model::BadWord(format!(
+            "address {text:?} is no IP address: write it as 10.0.0.2/24 or fd00::2/64"
+        ))
+    })
+}

@@ -1,0 +1,149 @@
+//! The task of a channel: open it, read what is there, then apply one bundle after the other.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use flowport_openflow::session::Event as SessionEvent;
+use flowport_openflow::{Body, FlowMod, GroupMod, MultipartReplyBody, MultipartRequestBody};
+use tokio::sync::mpsc;
+
+use crate::model::LinkName;
+use crate::pipeline::{Flow, Group};
+use crate::plan::{FlowChanges, Installed};
+use crate::reconciler::Event;
+
+use super::exchange::{Exchange, OpenFlowError};
+use super::{DatapathEvent, ReadScope, installed};
+
+/// The wait before the channel is tried again, at first and at most.
+const FIRST_WAIT: Duration = Duration::from_millis(20);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// Runs as long as its [`Datapath`](super::Datapath).
+pub(super) async fn run(
+    socket: PathBuf,
+    bridge: LinkName,
+    read: ReadScope,
+    mut bundles: mpsc::Receiver<FlowChanges>,
+    events: mpsc::Sender<Event>,
+) {
+    let reporter = Reporter { bridge, events };
+    let mut wait = FIRST_WAIT;
+    loop {
+        match open(&socket, &read).await {
+            Ok((mut exchange, installed)) => {
+                wait = FIRST_WAIT;
+                reporter.report(DatapathEvent::Read(installed)).await;
+                let why = serve(&mut exchange, &mut bundles, &reporter).await;
+                reporter.report(DatapathEvent::Lost(why.to_string())).await;
+            }
+            Err(error) if error.is_nobody() => reporter.report(DatapathEvent::Away(error.to_string())).await,
+            Err(error) => reporter.report(DatapathEvent::Lost(error.to_string())).await,
+        }
+        // Changes that were meant for the channel as it was are planned anew for the next.
+        while bundles.try_recv().is_ok() {}
+        tokio::time::sleep(wait).await;
+        wait = LONGEST_WAIT.min(wait * 2);
+    }
+}
+
+async fn open(socket: &Path, read: &ReadScope) -> Result<(Exchange, Installed), OpenFlowError> {
+    let mut exchange = Exchange::open(socket).await?;
+    let flows = read.0.iter().cloned().map(MultipartRequestBody::Flow);
+    let answers = exchange.ask(flows.chain([MultipartRequestBody::GroupDesc])).await?;
+    let (mut flows, mut groups) = (Vec::new(), Vec::new());
+    for answer in answers {
+        match answer {
+            MultipartReplyBody::Flow(entries) => flows.extend(entries),
+            MultipartReplyBody::GroupDesc(entries) => groups.extend(entries),
+            _ => {}
+        }
+    }
+    Ok((exchange, installed(flows, groups)))
+}
+
+async fn serve(
+    exchange: &mut Exchange,
+    bundles: &mut mpsc::Receiver<FlowChanges>,
+    reporter: &Reporter,
+) -> OpenFlowError {
+    let mut under_way: Option<FlowChanges> = None;
+    loop {
+        tokio::select! {
+            Some(changes) = bundles.recv(), if under_way.is_none() => {
+                exchange.session.bundle(Instant::now(), messages(&changes));
+                under_way = Some(changes);
+            }
+            event = exchange.next() => match event {
+                Ok(SessionEvent::BundleCommitted { .. }) => {
+                    if let Some(changes) = under_way.take() {
+                        reporter.report(DatapathEvent::Applied(changes)).await;
+                    }
+                }
+                Ok(SessionEvent::BundleFailed { index, error, .. }) => {
+                    if let Some(changes) = under_way.take() {
+                        let at = index.map(|index| format!(" (message {index})")).unwrap_or_default();
+                        let why = format!("{error}{at}");
+                        reporter.report(DatapathEvent::Refused { why, endpoints: changes.endpoints() }).await;
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => return error,
+            }
+        }
+    }
+}
+
+struct Reporter {
+    bridge: LinkName,
+    events: mpsc::Sender<Event>,
+}
+
+impl Reporter {
+    async fn report(&self, event: DatapathEvent) {
+        // Without a reconciler nobody wants to know.
+        let _ = self.events.send(Event::Datapath(self.bridge.clone(), event)).await;
+    }
+}
+
+/// The messages of a bundle, in the order of [`FlowChanges`].
+fn messages(changes: &FlowChanges) -> Vec<Body> {
+    let FlowChanges {
+        added_groups,
+        modified_groups,
+        deleted_flows,
+        added_flows,
+        modified_flows,
+        deleted_groups,
+    } = changes;
+    let buckets = |group: &Group| group.buckets.clone();
+    let added_groups =
+        added_groups.iter().map(|group| GroupMod::add(group.id, Group::TYPE, buckets(group)).into());
+    let modified_groups =
+        modified_groups.iter().map(|group| GroupMod::modify(group.id, Group::TYPE, buckets(group)).into());
+    let deleted_flows = deleted_flows.iter().map(|(key, cookie)| {
+        FlowMod::delete_strict(key.table_id, key.priority, key.matches.clone())
+            .cookie_masked(*cookie, u64::MAX)
+            .into()
+    });
+    let added_flows = added_flows.iter().map(|flow| written(FlowMod::add, flow));
+    let modified_flows = modified_flows.iter().map(|flow| written(FlowMod::modify_strict, flow));
+    let deleted_groups = deleted_groups.iter().map(|group| GroupMod::delete(*group).into());
+    added_groups
+        .chain(modified_groups)
+        .chain(deleted_flows)
+        .chain(added_flows)
+        .chain(modified_flows)
+        .chain(deleted_groups)
+        .collect()
+}
+
+fn written(
+    command: fn(flowport_openflow::TableId, u16, flowport_openflow::Match) -> FlowMod,
+    flow: &Flow,
+) -> Body {
+    let key = &flow.key;
+    let mut flow_mod = command(key.table_id, key.priority, key.matches.clone()).cookie(flow.cookie);
+    flow_mod.instructions = flow.instructions.clone();
+    flow_mod.into()
+}

@@ -1,0 +1,106 @@
+//! The OpenFlow channels: a task a managed bridge, on the bridge's management socket.
+
+mod channel;
+mod exchange;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use flowport_openflow::{FlowStats, FlowStatsRequest};
+use tokio::sync::mpsc;
+
+use crate::model::{EndpointId, LinkName, OWN_COOKIES, OWN_COOKIES_MASK, SHARED_COOKIE, SHARED_COOKIE_MASK};
+use crate::plan::{FlowChanges, Installed};
+use crate::reconciler::Event;
+
+pub use exchange::{OpenFlowError, read_counters, read_flows};
+
+/// The bundles that may wait for a channel: the reconciler sends the next when the one before is answered.
+const BUNDLES: usize = 1;
+
+/// Beyond this many endpoints, one question for all of ours is less than one for each.
+const COOKIES_ASKED_ONE_BY_ONE: usize = 16;
+
+/// A channel; the task ends when this is dropped.
+#[derive(Debug)]
+pub struct Datapath {
+    bundles: mpsc::Sender<FlowChanges>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+/// What a channel reports.
+#[derive(Debug)]
+pub enum DatapathEvent {
+    /// It is open, and this is what the datapath holds of ours.
+    Read(Installed),
+    /// The datapath has applied these changes.
+    Applied(FlowChanges),
+    /// The datapath has applied nothing of them.
+    Refused {
+        /// Its words.
+        why: String,
+        /// Whose flow entries they were.
+        endpoints: BTreeSet<EndpointId>,
+    },
+    /// It is closed, for this reason; the task goes on trying to open it.
+    Lost(String),
+    /// It is closed and nobody listens: ovs-vswitchd does not run. The task goes on trying to open it.
+    Away(String),
+}
+
+/// Which flow entries a channel reads back.
+#[derive(Clone, Debug)]
+pub struct ReadScope(Vec<FlowStatsRequest>);
+
+impl ReadScope {
+    /// All of ours.
+    pub fn own() -> Self {
+        Self(vec![FlowStatsRequest::cookie(OWN_COOKIES, OWN_COOKIES_MASK)])
+    }
+
+    /// Those of some endpoints, and the shared ones.
+    pub fn of(endpoints: &BTreeSet<EndpointId>) -> Self {
+        if endpoints.len() > COOKIES_ASKED_ONE_BY_ONE {
+            return Self::own();
+        }
+        let shared = FlowStatsRequest::cookie(SHARED_COOKIE, SHARED_COOKIE_MASK);
+        let each = endpoints.iter().map(|endpoint| FlowStatsRequest::cookie(endpoint.cookie(), u64::MAX));
+        Self([shared].into_iter().chain(each).collect())
+    }
+}
+
+impl Datapath {
+    /// Opens the channel of a bridge.
+    pub(crate) fn open(
+        rundir: &Path,
+        bridge: &LinkName,
+        read: ReadScope,
+        events: mpsc::Sender<Event>,
+    ) -> Self {
+        let (bundles, queue) = mpsc::channel(BUNDLES);
+        let socket = crate::place::management_socket(rundir, bridge.as_str());
+        let task = tokio::spawn(channel::run(socket, bridge.clone(), read, queue, events));
+        Self { bundles, task }
+    }
+
+    /// Has the datapath apply the changes, all or none; the answer comes as an event. Not to be called again before.
+    pub(crate) fn apply(&self, changes: FlowChanges) {
+        // A channel that is closed reports so by itself, and then holds nothing to change.
+        let _ = self.bundles.try_send(changes);
+    }
+}
+
+impl Drop for Datapath {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// What the datapath's answers hold of ours.
+fn installed(flows: Vec<FlowStats>, groups: Vec<flowport_openflow::GroupDesc>) -> Installed {
+    let own = groups.into_iter().filter(|group| crate::pipeline::owns_group(group.group_id));
+    Installed::new(
+        flows.into_iter().map(|flow| (flow.key(), flow.cookie, flow.instructions)),
+        own.map(|group| (group.group_id, group.buckets)),
+    )
+}

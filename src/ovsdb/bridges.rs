@@ -1,0 +1,163 @@
+//! Transactions of bridges and tunnels, and waiting until ovs-vswitchd has taken them up.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use flowport_ovsdb::{Ref, Replica, Transaction, Uuid, Where};
+use flowport_ovsdb_schema::open_vswitch::{
+    Bridge, BridgeFailMode, BridgeProtocols, Interface, OpenVSwitch, Port,
+};
+
+use crate::model::{BridgeSpec, LinkName, Tunnel};
+
+use super::{Database, LOCK, TransactionFailed, marks};
+
+/// What became of a row that ovs-vswitchd was to take up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TakenUp {
+    /// It works.
+    Yes,
+    /// ovs-vswitchd has seen it and could not, for this reason if it gave one.
+    Failed(Option<String>),
+    /// ovs-vswitchd has not seen it yet.
+    Late,
+}
+
+impl Database {
+    /// Whether there is a bridge of this name.
+    pub fn has_bridge(&self, name: &LinkName) -> bool {
+        self.find_bridge(name).is_some()
+    }
+
+    /// Whether there is a port of this name, on any bridge.
+    pub fn has_port(&self, name: &str) -> bool {
+        self.client.replica().find::<Port>(|port| port.name == name).is_some()
+    }
+
+    /// Inserts a bridge with its local port and uplink; returns the configuration's number (`next_cfg`).
+    pub async fn add_bridge(&self, spec: &BridgeSpec) -> Result<i64, TransactionFailed> {
+        let mut transaction = self.transaction();
+        let mut ports = BTreeSet::from([insert_port(&mut transaction, spec.name.as_str(), "internal", [])]);
+        ports.extend(spec.uplink.iter().map(|uplink| insert_port(&mut transaction, uplink.as_str(), "", [])));
+        let (forwarder, fail_mode) = if spec.managed {
+            (marks::MANAGED, Some(BridgeFailMode::from("secure")))
+        } else {
+            (marks::PLAIN, None)
+        };
+        let bridge = transaction.insert(&Bridge {
+            name: spec.name.to_string(),
+            datapath_type: spec.datapath.to_string(),
+            fail_mode,
+            ports,
+            external_ids: [(marks::BRIDGE, forwarder), (marks::MADE, "true")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            ..Bridge::default()
+        });
+        transaction.mutate(Where::<OpenVSwitch>::all(), [OpenVSwitch::BRIDGES.insert([bridge])]);
+        self.commit_revision(transaction).await
+    }
+
+    /// Takes a bridge out of the database, its ports with it; that it is not there is no error.
+    pub async fn del_bridge(&self, name: &LinkName) -> Result<i64, TransactionFailed> {
+        let mut transaction = self.transaction();
+        if let Some(row) = self.find_bridge(name) {
+            let bridge: Ref<Bridge> = row.into();
+            transaction.mutate(Where::<OpenVSwitch>::all(), [OpenVSwitch::BRIDGES.remove([bridge])]);
+        }
+        self.commit_revision(transaction).await
+    }
+
+    /// Marks a bridge as managed: no flow entries but those it is given, OpenFlow 1.3 among what it speaks.
+    pub async fn adopt_bridge(&self, row: Uuid) -> Result<i64, TransactionFailed> {
+        let mut transaction = self.transaction();
+        let bridge = || Where::<Bridge>::row(row);
+        transaction.update(bridge(), [Bridge::FAIL_MODE.set(Some(BridgeFailMode::from("secure")))]);
+        // An empty set of protocols stands for all that the switch knows.
+        let speaks_some =
+            self.client.replica().row::<Bridge>(row).is_some_and(|found| !found.protocols.is_empty());
+        if speaks_some {
+            transaction.mutate(bridge(), [Bridge::PROTOCOLS.insert([BridgeProtocols::from("OpenFlow13")])]);
+        }
+        transaction.mutate(bridge(), [Bridge::EXTERNAL_IDS.put([(marks::BRIDGE, marks::MANAGED)])]);
+        self.commit_revision(transaction).await
+    }
+
+    /// Inserts a tunnel port.
+    pub async fn add_tunnel(&self, bridge: Uuid, tunnel: &Tunnel) -> Result<i64, TransactionFailed> {
+        let mut transaction = self.transaction();
+        let port =
+            insert_port(&mut transaction, tunnel.name.as_str(), &tunnel.kind.to_string(), tunnel.options());
+        transaction.mutate(Where::<Bridge>::row(bridge), [Bridge::PORTS.insert([port])]);
+        self.commit_revision(transaction).await
+    }
+
+    /// Takes a port that is no container's out of its bridge; that it is not there is no error.
+    pub async fn del_port(&self, bridge: Uuid, name: &str) -> Result<(), TransactionFailed> {
+        let mut transaction = self.transaction();
+        if let Some((row, _)) = self.client.replica().find::<Port>(|port| port.name == name) {
+            let port: Ref<Port> = row.into();
+            transaction.mutate(Where::<Bridge>::row(bridge), [Bridge::PORTS.remove([port])]);
+        }
+        self.commit(transaction).await.map(drop)
+    }
+
+    /// Waits until ovs-vswitchd has applied the configuration with this number, and says what became of `interface`.
+    pub async fn taken_up(&self, interface: Option<&str>, revision: i64, deadline: Instant) -> TakenUp {
+        let applied =
+            |replica: &Replica| replica.rows::<OpenVSwitch>().any(|(_, row)| row.cur_cfg >= revision);
+        // That the deadline passed is seen in the replica.
+        let _ = self.client.wait_for(applied, deadline).await;
+        let replica = self.client.replica();
+        if !applied(&replica) {
+            return TakenUp::Late;
+        }
+        let Some(name) = interface else { return TakenUp::Yes };
+        match replica.find::<Interface>(|row| row.name == name) {
+            Some((_, row)) if row.ofport.is_some_and(|ofport| ofport > 0) => TakenUp::Yes,
+            Some((_, row)) => TakenUp::Failed(row.error.clone()),
+            None => TakenUp::Failed(None),
+        }
+    }
+
+    fn find_bridge(&self, name: &LinkName) -> Option<Uuid> {
+        self.client.replica().find::<Bridge>(|bridge| bridge.name == name.as_str()).map(|(row, _)| row)
+    }
+
+    fn transaction(&self) -> Transaction {
+        let mut transaction = Transaction::new();
+        transaction.assert_lock(LOCK);
+        transaction
+    }
+
+    /// Commits with `next_cfg` counted up, and returns its new value: `cur_cfg` reaches it when ovs-vswitchd is done
+    /// (vswitchd.conf.db(5), table `Open_vSwitch`).
+    async fn commit_revision(&self, mut transaction: Transaction) -> Result<i64, TransactionFailed> {
+        transaction.mutate(Where::<OpenVSwitch>::all(), [OpenVSwitch::NEXT_CFG.increment(1)]);
+        let read = transaction.select(Where::<OpenVSwitch>::all());
+        let committed = self.commit(transaction).await?;
+        let rows = committed.rows::<OpenVSwitch>(read);
+        rows.first()
+            .map(|(_, row)| row.next_cfg)
+            .ok_or_else(|| TransactionFailed("table Open_vSwitch has no row: run `ovs-vsctl init`".into()))
+    }
+}
+
+fn insert_port(
+    transaction: &mut Transaction,
+    name: &str,
+    kind: &str,
+    options: impl IntoIterator<Item = (String, String)>,
+) -> Ref<Port> {
+    let interface = transaction.insert(&Interface {
+        name: name.to_owned(),
+        type_: kind.to_owned(),
+        options: BTreeMap::from_iter(options),
+        ..Interface::default()
+    });
+    transaction.insert(&Port {
+        name: name.to_owned(),
+        interfaces: BTreeSet::from([interface]),
+        ..Port::default()
+    })
+}

@@ -1,0 +1,153 @@
+//! The database of Open vSwitch: what it holds, and the transactions that change it.
+
+mod bridges;
+mod marks;
+mod observe;
+mod ports;
+mod show;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flowport_ovsdb::client::{ConnectError, Lock};
+use flowport_ovsdb::{
+    Client, Committed, ConnectOptions, Monitor, Remotes, Replica, TransactError, Transaction,
+};
+use flowport_ovsdb_schema::open_vswitch::{Bridge, Interface, OpenVSwitch, Port};
+use tokio::sync::watch;
+
+use crate::reconciler::Refused;
+
+pub use bridges::TakenUp;
+pub use observe::Rows;
+pub use show::{ShownBridge, ShownPort};
+
+/// The lock that whoever changes ports and flows of this database holds, so that nobody undoes another's work.
+const LOCK: &str = "flowport";
+
+/// A connection to the database, cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Database {
+    client: Client,
+    /// The user's word for it.
+    address: Arc<str>,
+}
+
+/// A transaction that changed nothing.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct TransactionFailed(String);
+
+impl From<TransactError> for TransactionFailed {
+    fn from(error: TransactError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<TransactionFailed> for Refused {
+    fn from(error: TransactionFailed) -> Self {
+        Self::other(error.to_string())
+    }
+}
+
+impl Database {
+    /// Connects, and returns when what we watch of the database has been read.
+    ///
+    /// # Errors
+    ///
+    /// There is no server, or it does not let us in.
+    pub async fn connect(address: &str, timeout: Duration) -> Result<Self, Refused> {
+        let remotes: Remotes = address.parse().map_err(|_| {
+            Refused::other(format!("database {address:?} is no address: write unix:PATH or tcp:HOST:PORT"))
+        })?;
+        let options = ConnectOptions { connect_timeout: timeout, ..ConnectOptions::default() };
+        let client = Client::connect(&remotes, watched(), options)
+            .await
+            .map_err(|error| no_database(address, &error))?;
+        Ok(Self { client, address: address.into() })
+    }
+
+    /// Waits until this process may change ports and flows.
+    ///
+    /// # Errors
+    ///
+    /// Another one does, and goes on doing so.
+    pub async fn lock(&self, timeout: Duration) -> Result<Lock, Refused> {
+        let held = tokio::time::timeout(timeout, self.client.lock(LOCK)).await;
+        let lock = held.map_err(|_| self.locked())?.map_err(|error| Refused::other(error.to_string()))?;
+        // What the holder before us changed is seen before we begin.
+        self.client.transact(Transaction::new()).await.map_err(|error| Refused::other(error.to_string()))?;
+        Ok(lock)
+    }
+
+    /// The lock, if nobody has it.
+    ///
+    /// # Errors
+    ///
+    /// Another process has it.
+    pub async fn try_lock(&self) -> Result<Lock, Refused> {
+        let lock = self.client.try_lock(LOCK).await.map_err(|error| Refused::other(error.to_string()))?;
+        lock.ok_or_else(|| self.locked())
+    }
+
+    fn locked(&self) -> Refused {
+        Refused::other(format!(
+            "another Flowport rules over {}: ask that one (--socket tells where its daemon listens), or stop it",
+            self.address
+        ))
+    }
+
+    /// What is in the database now.
+    pub fn rows(&self) -> Rows {
+        observe::rows(&self.replica())
+    }
+
+    /// Becomes ready whenever the database has changed since the last time.
+    pub fn changes(&self) -> watch::Receiver<Arc<Replica>> {
+        self.client.subscribe()
+    }
+
+    fn replica(&self) -> Arc<Replica> {
+        self.client.replica()
+    }
+
+    async fn commit(&self, transaction: Transaction) -> Result<Committed, TransactionFailed> {
+        Ok(self.client.transact(transaction).await?)
+    }
+}
+
+/// The columns that are looked at; statistics, which change all the time, are not among them.
+fn watched() -> Monitor {
+    Monitor::of_only::<OpenVSwitch>(&[OpenVSwitch::BRIDGES.any(), OpenVSwitch::CUR_CFG.any()])
+        .and_only::<Bridge>(&[
+            Bridge::NAME.any(),
+            Bridge::PORTS.any(),
+            Bridge::DATAPATH_TYPE.any(),
+            Bridge::FAIL_MODE.any(),
+            Bridge::PROTOCOLS.any(),
+            Bridge::EXTERNAL_IDS.any(),
+        ])
+        .and_only::<Port>(&[Port::NAME.any(), Port::INTERFACES.any(), Port::TAG.any()])
+        .and_only::<Interface>(&[
+            Interface::NAME.any(),
+            Interface::TYPE.any(),
+            Interface::OPTIONS.any(),
+            Interface::OFPORT.any(),
+            Interface::MAC_IN_USE.any(),
+            Interface::ERROR.any(),
+            Interface::EXTERNAL_IDS.any(),
+        ])
+}
+
+fn no_database(address: &str, error: &ConnectError) -> Refused {
+    let start = "start it with `systemctl start openvswitch-switch`, or name another with --db";
+    match error {
+        ConnectError::NoSuchSocket { .. } | ConnectError::Refused { .. } => {
+            Refused::other(format!("ovsdb-server is not running (no answer on {address}): {start}"))
+        }
+        ConnectError::PermissionDenied { .. } => {
+            Refused::other(format!("permission denied on {address}: run as root"))
+        }
+        error => Refused::other(error.to_string()),
+    }
+}

@@ -1,0 +1,91 @@
+//! From the replica to what is observed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use flowport_ovsdb::{Replica, Uuid};
+use flowport_ovsdb_schema::open_vswitch::{Bridge as BridgeRow, Interface, Port};
+
+use crate::model::{EndpointId, LinkName, Mac, TunnelKind, Vlan};
+use crate::plan::{Bridge, BridgePort, PortKind, PortRow, TunnelPort};
+
+use super::marks;
+
+/// The rows that a plan looks at.
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    /// Bridges by name.
+    pub bridges: BTreeMap<LinkName, Bridge>,
+    /// Ports with our marks, by endpoint.
+    pub ports: BTreeMap<EndpointId, PortRow>,
+}
+
+pub(super) fn rows(replica: &Replica) -> Rows {
+    let mut rows = Rows::default();
+    for (row, bridge) in replica.rows::<BridgeRow>() {
+        // ovs-vswitchd makes no device of a name that is none.
+        let Ok(name) = bridge.name.parse::<LinkName>() else { continue };
+        let mut others = Vec::new();
+        for (port_row, port) in replica.resolve(&bridge.ports) {
+            for (interface_row, interface) in replica.resolve(&port.interfaces) {
+                match endpoint(&name, port, interface, port_row, interface_row) {
+                    Some((endpoint, found)) => drop(rows.ports.insert(endpoint, found)),
+                    None => others.push(bridge_port(port, interface)),
+                }
+            }
+        }
+        let marked = |mark: &str| bridge.external_ids.get(mark).map(String::as_str);
+        let found = Bridge {
+            row,
+            managed: marked(marks::BRIDGE) == Some(marks::MANAGED),
+            made: marked(marks::MADE).is_some(),
+            userspace: bridge.datapath_type == "netdev",
+            ports: others,
+        };
+        rows.bridges.insert(name, found);
+    }
+    rows
+}
+
+fn endpoint(
+    bridge: &LinkName,
+    port: &Port,
+    interface: &Interface,
+    port_row: Uuid,
+    interface_row: Uuid,
+) -> Option<(EndpointId, PortRow)> {
+    let vlan = Vlan::from_tag(port.tag);
+    let attachment = marks::attachment(&interface.external_ids, &interface.name, bridge, vlan)?;
+    let row = PortRow {
+        port: port_row,
+        interface: interface_row,
+        bridge: bridge.clone(),
+        ofport: port_no(interface.ofport),
+        error: interface.error.clone(),
+        attachment: Arc::new(attachment),
+    };
+    Some((row.attachment.endpoint(), row))
+}
+
+fn bridge_port(port: &Port, interface: &Interface) -> BridgePort {
+    let option = |name: &str| interface.options.get(name).map(String::as_str);
+    let tunnel = TunnelKind::from_interface_type(&interface.type_).map(|kind| TunnelPort {
+        kind,
+        remote: option("remote_ip").and_then(|ip| ip.parse().ok()),
+        has_key: option("key").or(option("out_key")).is_some(),
+    });
+    let kind = match interface.type_.as_str() {
+        "internal" => PortKind::Host(interface.mac_in_use.as_deref().and_then(|mac| mac.parse::<Mac>().ok())),
+        _ if tunnel.is_some() && option("key") == Some("flow") => PortKind::KeyedTunnel,
+        _ => PortKind::Uplink,
+    };
+    let tag = port.tag.map(|tag| Vlan::from_tag(Some(tag)));
+    BridgePort { name: interface.name.clone(), ofport: port_no(interface.ofport), tag, kind, tunnel }
+}
+
+/// The port number in 32 bits. The column is absent before ovs-vswitchd has seen the row, -1 when it could not use it,
+/// and has reserved numbers in the 16 bits of OpenFlow 1.0 (`OFPP_LOCAL` is 65534).
+pub(super) fn port_no(ofport: Option<i64>) -> Option<u32> {
+    let ofport = u16::try_from(ofport?).ok().filter(|ofport| *ofport > 0)?;
+    Some(if ofport >= 0xff00 { 0xffff_0000 | u32::from(ofport) } else { ofport.into() })
+}

@@ -1,0 +1,115 @@
+//! What a bridge contributes by itself and by its ports that are no endpoint's.
+
+use std::net::Ipv6Addr;
+
+use flowport_openflow::{Action, MacAddr, Match, PortNo, VlanVid};
+
+use crate::model::{Mac, SHARED_COOKIE, Vlan};
+
+use super::endpoint::push_tag;
+use super::flow::Does;
+use super::{
+    CLASSIFY, FLOOD, FORWARD, FROM_LINK, FROM_TUNNEL, Flow, GUARD, METADATA_MASK, NETWORK_MASK, RESPOND,
+    RETURN, UndeclaredFlow,
+};
+
+/// ICMPv6 type (RFC 4861 section 4.3).
+const NEIGHBOR_SOLICITATION: u8 = 135;
+
+/// A port of this host itself: trusted, and known by its MAC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The port.
+    pub port: PortNo,
+    /// Its network.
+    pub vlan: Vlan,
+    /// Its MAC, once it is known.
+    pub mac: Option<Mac>,
+}
+
+/// A port with other hosts behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uplink {
+    /// The port.
+    pub port: PortNo,
+    /// How it tells networks apart.
+    pub kind: UplinkKind,
+    /// Whether it is a tunnel.
+    pub is_tunnel: bool,
+}
+
+impl Uplink {
+    /// The metadata of a packet of this network that came by it.
+    fn metadata(&self, vlan: Vlan) -> u64 {
+        u64::from(vlan.id()) | if self.is_tunnel { FROM_TUNNEL } else { FROM_LINK }
+    }
+}
+
+/// How an uplink tells networks apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UplinkKind {
+    /// By VLAN tag; what has none is of network 0.
+    Trunk,
+    /// It has one, untagged.
+    Access(Vlan),
+    /// By tunnel key.
+    Keyed,
+}
+
+/// The flow entries of the bridge, its own ports and its uplinks, for these networks; all carry the shared cookie.
+pub fn bridge_flows(
+    members: &[Member],
+    uplinks: &[Uplink],
+    networks: &[Vlan],
+) -> Result<Vec<Flow>, UndeclaredFlow> {
+    let mut flows = Vec::new();
+    let mut add = |table, priority, matches, does| {
+        flows.push(Flow::new(table, priority, SHARED_COOKIE, matches, does)?);
+        Ok(())
+    };
+    // Addresses are given by us, and each to one; that a new interface looks for another with its own concerns nobody.
+    let probe = Match::builder().icmpv6().icmpv6_type(NEIGHBOR_SOLICITATION).ipv6_src(Ipv6Addr::UNSPECIFIED);
+    add(&GUARD, 110, probe, Does::default())?;
+    add(&RESPOND, 0, Match::builder(), Does::goto(&FORWARD))?;
+    let many = Match::builder().eth_dst((MacAddr::MULTICAST_BIT, MacAddr::MULTICAST_BIT));
+    add(&FORWARD, 50, many, Does::goto(&FLOOD))?;
+    let not_by_tunnel = Match::builder().metadata((0, FROM_TUNNEL));
+    add(&FORWARD, 0, not_by_tunnel, Does::goto(&FLOOD))?;
+    add(&RETURN, 0, Match::builder(), Does::apply([Action::output(PortNo::IN_PORT)]))?;
+
+    for member in members {
+        let network = u64::from(member.vlan.id());
+        let from = Match::builder().in_port(member.port).vlan_vid(VlanVid::NONE);
+        add(&CLASSIFY, 100, from, Does::goto(&RESPOND).metadata(network))?;
+        if let Some(mac) = member.mac {
+            let to = Match::builder().metadata((network, NETWORK_MASK)).eth_dst(MacAddr(mac.octets()));
+            add(&FORWARD, 100, to, Does::apply([Action::output(member.port)]))?;
+        }
+    }
+    for uplink in uplinks {
+        let from = || Match::builder().in_port(uplink.port);
+        let enter = |vlan: Vlan| Does::goto(&RESPOND).metadata(uplink.metadata(vlan));
+        match uplink.kind {
+            UplinkKind::Access(vlan) => add(&CLASSIFY, 100, from().vlan_vid(VlanVid::NONE), enter(vlan))?,
+            UplinkKind::Keyed => {
+                for vlan in networks {
+                    let key = u64::from(vlan.id());
+                    add(&CLASSIFY, 100, from().tunnel_id(key).vlan_vid(VlanVid::NONE), enter(*vlan))?;
+                }
+            }
+            UplinkKind::Trunk => {
+                add(&CLASSIFY, 100, from().vlan_vid(VlanVid::NONE), enter(Vlan::UNTAGGED))?;
+                for vlan in networks.iter().filter(|vlan| **vlan != Vlan::UNTAGGED) {
+                    let tagged = from().vlan_vid(VlanVid::tagged(vlan.id()));
+                    let untag = Does::apply([Action::PopVlan]);
+                    let network = uplink.metadata(*vlan);
+                    add(&CLASSIFY, 100, tagged, untag.metadata(network).then_goto(&RESPOND))?;
+                    let back = from().metadata((network, METADATA_MASK));
+                    let tag = push_tag(vlan.id()).into_iter().chain([Action::output(PortNo::IN_PORT)]);
+                    add(&RETURN, 100, back, Does::apply(tag))?;
+                }
+            }
+        }
+    }
+    Ok(flows)
+}

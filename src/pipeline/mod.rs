@@ -1,0 +1,34 @@
+//! The pipeline of a managed bridge, as data: tables, and the flow entries that each thing contributes to them.
+//!
+//! | table | does |
+//! |---|---|
+//! | 0 classify | port of entry (and VLAN tag, or tunnel key) to network, in `metadata`; what is not known is dropped |
+//! | 1 guard | from an endpoint: source MAC, ARP sender and IPv4 source must be its own |
+//! | 2 respond | ARP for the address of an endpoint is answered here |
+//! | 4 forward | network and destination MAC to port |
+//! | 5 flood | what is for many, or for nobody known here |
+//! | 6 return | out again through the port of entry, tagged as that port needs it |
+//!
+//! Nothing is learned. What came by a tunnel goes to ports of this host only, and what came by a link to other hosts
+//! does not go into a tunnel, so that a full mesh of tunnels has no loop.
+
+mod bridge;
+mod endpoint;
+mod flow;
+mod network;
+mod table;
+
+pub use bridge::{Member, Uplink, UplinkKind, bridge_flows};
+pub use endpoint::endpoint_flows;
+pub use flow::{Flow, UndeclaredFlow};
+pub use network::{Group, Network, network_flows, owns_group};
+pub use table::{CLASSIFY, FLOOD, FORWARD, GUARD, RESPOND, RETURN, Table};
+
+/// The bits of `metadata` that hold the network.
+const NETWORK_MASK: u64 = 0xffff_ffff;
+/// The bit of `metadata` that is set for packets which came by a tunnel.
+const FROM_TUNNEL: u64 = 1 << 32;
+/// The bit of `metadata` that is set for packets which came by another way from other hosts.
+const FROM_LINK: u64 = 1 << 33;
+/// All bits of `metadata` that the pipeline uses.
+const METADATA_MASK: u64 = NETWORK_MASK | FROM_TUNNEL | FROM_LINK;

@@ -1,0 +1,136 @@
+//! What a network of a bridge contributes: where that goes which is for many.
+
+use flowport_openflow::{Action, Bucket, GroupId, GroupType, MacAddr, Match, PortNo};
+
+use crate::model::{SHARED_COOKIE, Vlan};
+
+use super::bridge::{Uplink, UplinkKind};
+use super::endpoint::push_tag;
+use super::flow::Does;
+use super::{FLOOD, FROM_LINK, FROM_TUNNEL, Flow, METADATA_MASK, UndeclaredFlow};
+
+/// The groups with these bits set are ours.
+const OWN_GROUPS: u32 = 0xf << 28;
+/// Where the number of a part of a network's group begins.
+const PART_SHIFT: u32 = 24;
+/// How many members one group holds: with 32 bytes a bucket, well within a message of 64 KiB.
+const MEMBERS_OF_A_GROUP: usize = 1000;
+/// The most parts that a network's group can have.
+const MOST_PARTS: usize = 14;
+
+/// Where IPv6 hosts send what only routers want: solicitations (`ff02::2`, RFC 4861) and multicast listener reports
+/// (`ff02::16`, RFC 3810). Each new interface says both; with a thousand containers that must not go to each of them.
+const FOR_ROUTERS: [MacAddr; 2] = [MacAddr([0x33, 0x33, 0, 0, 0, 2]), MacAddr([0x33, 0x33, 0, 0, 0, 0x16])];
+
+/// Whether a group is ours by its number; the others are never touched.
+pub fn owns_group(group: GroupId) -> bool {
+    group.0 & OWN_GROUPS == OWN_GROUPS && group.0 <= GroupId::MAX.0
+}
+
+/// A group of type ALL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its number.
+    pub id: GroupId,
+    /// Where it sends a copy each.
+    pub buckets: Vec<Bucket>,
+}
+
+impl Group {
+    /// The type of every group of ours.
+    pub const TYPE: GroupType = GroupType::ALL;
+
+    fn new(vlan: Vlan, part: usize, actions: impl Iterator<Item = Action>) -> Self {
+        let part = u32::try_from(part).unwrap_or(0) << PART_SHIFT;
+        let id = GroupId(OWN_GROUPS | part | u32::from(vlan.id()));
+        Self { id, buckets: actions.map(|action| Bucket::new([action])).collect() }
+    }
+}
+
+/// A network of a bridge.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// Its VLAN.
+    pub vlan: Vlan,
+    /// The ports of this host itself, which may route: in ascending order.
+    pub hosts: Vec<PortNo>,
+    /// All ports of this host that belong to it, endpoints and the host's own, in ascending order.
+    pub members: Vec<PortNo>,
+}
+
+/// The flow entries and groups of a network; all entries carry the shared cookie.
+pub fn network_flows(
+    network: &Network,
+    uplinks: &[Uplink],
+) -> Result<(Vec<Flow>, Vec<Group>), UndeclaredFlow> {
+    let Network { vlan, hosts, members } = network;
+    let groups = groups(*vlan, members);
+    let local: Vec<Action> = groups.first().map(|root| Action::group(root.id)).into_iter().collect();
+    let (tunnels, links): (Vec<Uplink>, Vec<Uplink>) = uplinks.iter().partition(|uplink| uplink.is_tunnel);
+    let everywhere = outputs(*vlan, uplinks);
+    let by_links = if links.len() > 1 { outputs(*vlan, &links) } else { Vec::new() };
+    let bits = u64::from(vlan.id());
+    let from = |way: u64| Match::builder().metadata((bits | way, METADATA_MASK));
+    let many = (MacAddr::MULTICAST_BIT, MacAddr::MULTICAST_BIT);
+
+    let mut flows = Vec::new();
+    let mut add = |priority, matches, actions: Vec<Action>| {
+        flows.push(Flow::new(&FLOOD, priority, SHARED_COOKIE, matches, Does::apply(actions))?);
+        Ok(())
+    };
+    add(100, from(0).eth_dst(many), [local.clone(), everywhere.clone()].concat())?;
+    let routers: Vec<Action> =
+        hosts.iter().map(|port| Action::output(*port)).chain(everywhere.clone()).collect();
+    for group in FOR_ROUTERS {
+        add(110, from(0).eth_dst(group), routers.clone())?;
+    }
+    // One that is not known here may be behind an uplink, never behind a port of this host: those are all known.
+    add(50, from(0), everywhere)?;
+    if !links.is_empty() {
+        add(100, from(FROM_LINK).eth_dst(many), [local.clone(), by_links.clone()].concat())?;
+        add(50, from(FROM_LINK), by_links)?;
+    }
+    if !tunnels.is_empty() {
+        add(100, from(FROM_TUNNEL).eth_dst(many), local)?;
+    }
+    Ok((flows, groups))
+}
+
+/// Copies for other hosts: without tag first, because a tag once pushed stays.
+fn outputs(vlan: Vlan, uplinks: &[Uplink]) -> Vec<Action> {
+    let carries = |kind: UplinkKind| {
+        uplinks.iter().filter(move |uplink| uplink.kind == kind).map(|uplink| Action::output(uplink.port))
+    };
+    let mut actions: Vec<Action> = carries(UplinkKind::Access(vlan)).collect();
+    let keyed: Vec<Action> = carries(UplinkKind::Keyed).collect();
+    if !keyed.is_empty() {
+        actions.push(Action::set_field(flowport_openflow::OxmField::TunnelId(u64::from(vlan.id()).into())));
+        actions.extend(keyed);
+    }
+    let trunks: Vec<Action> = carries(UplinkKind::Trunk).collect();
+    if !trunks.is_empty() && vlan != Vlan::UNTAGGED {
+        actions.extend(push_tag(vlan.id()));
+    }
+    actions.extend(trunks);
+    actions
+}
+
+/// One group, or one of groups when the members are too many for a message. The parts come first, because a group
+/// must be there before another names it; the root is the first of the list all the same.
+fn groups(vlan: Vlan, members: &[PortNo]) -> Vec<Group> {
+    let output = |port: &PortNo| Action::output(*port);
+    if members.is_empty() {
+        return Vec::new();
+    }
+    if members.len() <= MEMBERS_OF_A_GROUP {
+        return vec![Group::new(vlan, 0, members.iter().map(output))];
+    }
+    let parts: Vec<Group> = members
+        .chunks(MEMBERS_OF_A_GROUP)
+        .take(MOST_PARTS)
+        .enumerate()
+        .map(|(nth, members)| Group::new(vlan, nth + 1, members.iter().map(output)))
+        .collect();
+    let root = Group::new(vlan, 0, parts.iter().map(|part| Action::group(part.id)));
+    [vec![root], parts].concat()
+}

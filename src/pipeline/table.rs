@@ -1,0 +1,62 @@
+//! The tables, each with what its entries may match and where they may go on.
+
+use flowport_openflow::TableId;
+
+/// A declared table.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Its number.
+    pub id: TableId,
+    /// Its name.
+    pub name: &'static str,
+    /// The fields that its entries may match, in the spelling of OpenFlow 1.3.5 table 12.
+    pub matches: &'static [&'static str],
+    /// The tables that its entries may go on to.
+    pub goes_to: &'static [u8],
+}
+
+/// To which network, and to which endpoint, does the packet belong?
+pub const CLASSIFY: Table = Table {
+    id: TableId(0),
+    name: "classify",
+    matches: &["in_port", "vlan_vid", "tunnel_id"],
+    goes_to: &[1, 2],
+};
+
+/// Is the sender who it says it is?
+pub const GUARD: Table = Table {
+    id: TableId(1),
+    name: "guard",
+    matches: &[
+        "in_port",
+        "eth_src",
+        "eth_type",
+        "arp_spa",
+        "arp_sha",
+        "ipv4_src",
+        "ipv6_src",
+        "ip_proto",
+        "icmpv6_type",
+    ],
+    goes_to: &[2],
+};
+
+/// Can it be answered here?
+pub const RESPOND: Table = Table {
+    id: TableId(2),
+    name: "respond",
+    matches: &["metadata", "eth_type", "arp_op", "arp_tpa"],
+    goes_to: &[4, 6],
+};
+
+/// Who is it for?
+pub const FORWARD: Table =
+    Table { id: TableId(4), name: "forward", matches: &["metadata", "eth_dst"], goes_to: &[5] };
+
+/// Who else might want it?
+pub const FLOOD: Table =
+    Table { id: TableId(5), name: "flood", matches: &["metadata", "eth_dst"], goes_to: &[] };
+
+/// How does it go back?
+pub const RETURN: Table =
+    Table { id: TableId(6), name: "return", matches: &["in_port", "metadata"], goes_to: &[] };

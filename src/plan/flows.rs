@@ -1,0 +1,160 @@
+//! Flow entries and groups of a managed bridge that are missing, wrong, or nobody's any more.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use flowport_openflow::{Cookie, FlowKey, GroupId, PortNo};
+
+use crate::model::{EndpointId, LinkName, OWN_COOKIES, OWN_COOKIES_MASK, Vlan};
+use crate::pipeline::{
+    Flow, Group, Member, Network, UndeclaredFlow, Uplink, UplinkKind, bridge_flows, endpoint_flows,
+    network_flows,
+};
+
+use super::{BridgePort, Datapath, Desired, Installed, Observed, PortKind};
+
+/// Changes of one datapath, in the order in which they are to be made: groups before the entries that name them,
+/// groups go when no entry names them any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FlowChanges {
+    /// Groups to add; a group comes after those that it names.
+    pub added_groups: Vec<Group>,
+    /// Groups to write anew.
+    pub modified_groups: Vec<Group>,
+    /// Flow entries to delete, each with its cookie.
+    pub deleted_flows: Vec<(FlowKey, Cookie)>,
+    /// Flow entries to add, or to replace cookie and all.
+    pub added_flows: Vec<Flow>,
+    /// Flow entries that do something else from now on; their counters go on.
+    pub modified_flows: Vec<Flow>,
+    /// Groups to delete.
+    pub deleted_groups: Vec<GroupId>,
+}
+
+impl FlowChanges {
+    /// Whether nothing is to be changed.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The endpoints whose entries are changed.
+    pub fn endpoints(&self) -> BTreeSet<EndpointId> {
+        let deleted = self.deleted_flows.iter().map(|(_, cookie)| *cookie);
+        let flows = self.added_flows.iter().chain(&self.modified_flows).map(|flow| flow.cookie);
+        deleted.chain(flows).filter_map(|cookie| EndpointId::from_cookie(cookie.0)).collect()
+    }
+}
+
+/// The changes of the bridge's datapath that this round can begin; none when the bridge is not managed, or its
+/// datapath has not been read.
+///
+/// # Errors
+///
+/// The pipeline contradicts its own declaration.
+pub fn flows(
+    desired: &Desired,
+    observed: &Observed,
+    bridge: &LinkName,
+) -> Result<Option<FlowChanges>, UndeclaredFlow> {
+    let (Some(row), Some(Datapath::Read(installed))) =
+        (observed.bridges.get(bridge), observed.datapaths.get(bridge))
+    else {
+        return Ok(None);
+    };
+    if !row.managed {
+        return Ok(None);
+    }
+    let mut wanted = Vec::new();
+    let mut members: Vec<Member> = row.ports.iter().filter_map(host_port).collect();
+    let mut networks = BTreeMap::from([(Vlan::UNTAGGED, Network::default())]);
+    members.sort_by_key(|member| member.port);
+    for member in &members {
+        let network = networks.entry(member.vlan).or_default();
+        network.hosts.push(member.port);
+        network.members.push(member.port);
+    }
+    for (endpoint, port) in observed.ports.iter().filter(|(_, row)| row.bridge == *bridge) {
+        let Some(ofport) = port.ofport.map(PortNo) else { continue };
+        // Of endpoints outside its scope a command knows that they are members, and no more.
+        let attachment = match desired.scope.holds(*endpoint) {
+            true if !desired.wants(*endpoint, observed) => continue,
+            true => desired.attachments.get(endpoint).unwrap_or(&port.attachment),
+            false => &port.attachment,
+        };
+        if attachment.bridge != *bridge {
+            continue;
+        }
+        networks.entry(attachment.vlan).or_default().members.push(ofport);
+        if desired.scope.holds(*endpoint) {
+            wanted.extend(endpoint_flows(attachment, ofport)?);
+        }
+    }
+    let uplinks: Vec<Uplink> = row.ports.iter().filter_map(uplink).collect();
+    let vlans: Vec<Vlan> = networks.keys().copied().collect();
+    wanted.extend(bridge_flows(&members, &uplinks, &vlans)?);
+    let mut groups = Vec::new();
+    for (vlan, mut network) in networks {
+        network.vlan = vlan;
+        network.members.sort();
+        let (flows, of_network) = network_flows(&network, &uplinks)?;
+        wanted.extend(flows);
+        groups.extend(of_network);
+    }
+    Ok(Some(difference(desired, installed, wanted, groups)))
+}
+
+fn host_port(port: &BridgePort) -> Option<Member> {
+    let PortKind::Host(mac) = port.kind else { return None };
+    Some(Member { port: PortNo(port.ofport?), vlan: port.tag.unwrap_or_default(), mac })
+}
+
+fn uplink(port: &BridgePort) -> Option<Uplink> {
+    let kind = match (port.kind, port.tag) {
+        (PortKind::Host(_), _) => return None,
+        (PortKind::KeyedTunnel, _) => UplinkKind::Keyed,
+        (PortKind::Uplink, Some(vlan)) => UplinkKind::Access(vlan),
+        (PortKind::Uplink, None) => UplinkKind::Trunk,
+    };
+    Some(Uplink { port: PortNo(port.ofport?), kind, is_tunnel: port.tunnel.is_some() })
+}
+
+fn difference(
+    desired: &Desired,
+    installed: &Installed,
+    wanted: Vec<Flow>,
+    groups: Vec<Group>,
+) -> FlowChanges {
+    let mut changes = FlowChanges::default();
+    let mut kept = BTreeSet::new();
+    for group in groups {
+        kept.insert(group.id);
+        match installed.groups().get(&group.id) {
+            None => changes.added_groups.push(group),
+            Some(buckets) if *buckets != group.buckets => changes.modified_groups.push(group),
+            Some(_) => {}
+        }
+    }
+    // A group that names others comes after them, and before them in number.
+    changes.added_groups.sort_by_key(|group| std::cmp::Reverse(group.id));
+    changes.deleted_groups = installed.groups().keys().copied().filter(|id| !kept.contains(id)).collect();
+
+    let mut wanted_keys = HashSet::with_capacity(wanted.len());
+    for flow in wanted {
+        wanted_keys.insert(flow.key.clone());
+        match installed.flows().get(&flow.key) {
+            Some((cookie, instructions)) if *cookie == flow.cookie && *instructions == flow.instructions => {}
+            Some((cookie, _)) if *cookie == flow.cookie => changes.modified_flows.push(flow),
+            _ => changes.added_flows.push(flow),
+        }
+    }
+    let may_delete = |cookie: Cookie| {
+        let ours = cookie.0 & OWN_COOKIES_MASK == OWN_COOKIES;
+        ours && EndpointId::from_cookie(cookie.0).is_none_or(|endpoint| desired.scope.holds(endpoint))
+    };
+    changes.deleted_flows = installed
+        .flows()
+        .iter()
+        .filter(|(key, (cookie, _))| may_delete(*cookie) && !wanted_keys.contains(*key))
+        .map(|(key, (cookie, _))| (key.clone(), *cookie))
+        .collect();
+    changes
+}

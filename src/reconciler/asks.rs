@@ -1,0 +1,300 @@
+//! Changes that are asked for: checked against everything that is known, then desired.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::model::{Attachment, ContainerRef, EndpointId, LinkName, Mac, Owner, Sandbox, Vlan};
+use crate::netlink::LinkEvent;
+use crate::plan::{Link, Scope};
+
+use super::waiting::Waiting;
+use super::{Event, Outcome, Progress, Reconciler, Refused};
+
+/// A change, its containers already looked up.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Attach all of these.
+    Attach(Vec<(Attachment, Sandbox)>),
+    /// Detach what is selected.
+    Detach(Selected),
+    /// Move what is selected, of the container that runs in this sandbox, to another network.
+    SetVlan(Selected, Vlan, Sandbox),
+    /// Only wait until the bridge forwards as it should.
+    Settle(LinkName),
+}
+
+/// Attachments of a bridge, by container and interface.
+#[derive(Clone, Debug)]
+pub struct Selected {
+    /// The bridge.
+    pub bridge: LinkName,
+    /// One interface; all of them when absent.
+    pub interface: Option<LinkName>,
+    /// The containers, each with its identity if it could be looked up; all of them when empty.
+    pub containers: Vec<(ContainerRef, Option<Owner>)>,
+}
+
+/// A change with its caller.
+#[derive(Debug)]
+pub struct Ask {
+    change: Change,
+    deadline: Instant,
+    answer: oneshot::Sender<Result<Outcome, Refused>>,
+    progress: mpsc::Sender<Progress>,
+}
+
+/// Asks changes of a reconciler, and brings it news.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    outbox: mpsc::Sender<Event>,
+}
+
+impl Handle {
+    pub(super) fn new(outbox: mpsc::Sender<Event>) -> Self {
+        Self { outbox }
+    }
+
+    /// Asks for a change and waits until it has converged, or is refused and undone.
+    ///
+    /// # Errors
+    ///
+    /// The change contradicts what is attached, or did not converge before the deadline.
+    pub async fn ask(
+        &self,
+        change: Change,
+        deadline: Instant,
+        progress: mpsc::Sender<Progress>,
+    ) -> Result<Outcome, Refused> {
+        let (answer, answered) = oneshot::channel();
+        let gone = || Refused::other("Flowport is stopping: try again when it has started");
+        let asked = Event::Asked(Ask { change, deadline, answer, progress });
+        self.outbox.send(asked).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+
+    /// Tells that a container runs.
+    pub async fn started(&self, sandbox: Sandbox) {
+        let _ = self.outbox.send(Event::Started(sandbox)).await;
+    }
+
+    /// Tells what the kernel says of a link.
+    pub async fn link(&self, event: LinkEvent) {
+        let _ = self.outbox.send(Event::Link(event)).await;
+    }
+
+    /// Turns every waiting caller back, what was made for them undone.
+    pub async fn interrupt(&self) {
+        let _ = self.outbox.send(Event::Interrupted).await;
+    }
+
+    /// Whose attachments are desired.
+    pub async fn owners(&self) -> BTreeSet<Owner> {
+        let (answer, answered) = oneshot::channel();
+        let _ = self.outbox.send(Event::Owners(answer)).await;
+        answered.await.unwrap_or_default()
+    }
+
+    /// Tells that a container is no more, so that its attachments are nobody's.
+    pub async fn removed(&self, owner: Owner) {
+        let _ = self.outbox.send(Event::Removed(owner)).await;
+    }
+}
+
+impl Reconciler {
+    pub(super) fn take_ask(&mut self, ask: Ask, now: Instant) {
+        let Ask { change, deadline, answer, progress } = ask;
+        let mut waiting = Waiting {
+            before: BTreeMap::new(),
+            bridges: BTreeSet::new(),
+            deadline: deadline.max(now),
+            refused: None,
+            answer,
+            progress,
+        };
+        let accepted = match change {
+            Change::Attach(ports) => self.attach(ports),
+            Change::Detach(selected) => self.select(&selected).map(|endpoints| self.detach(&endpoints)),
+            Change::SetVlan(selected, vlan, sandbox) => {
+                self.run_sandbox(sandbox);
+                self.select(&selected).and_then(|found| self.set_vlan(&found, vlan))
+            }
+            Change::Settle(bridge) => {
+                waiting.bridges.insert(bridge);
+                Ok(BTreeMap::new())
+            }
+        };
+        match accepted {
+            Ok(before) => {
+                waiting.before = before;
+                if let Scope::Only(endpoints) = &mut self.desired.scope {
+                    endpoints.extend(waiting.before.keys());
+                }
+                self.waiting.push(waiting);
+                self.open_channels();
+            }
+            Err(refused) => {
+                let _ = waiting.answer.send(Err(refused));
+            }
+        }
+    }
+
+    fn attach(&mut self, ports: Vec<(Attachment, Sandbox)>) -> Result<Before, Refused> {
+        let mut taken = Taken::new(&self.desired.attachments);
+        let mut asked = BTreeMap::new();
+        for (attachment, sandbox) in ports {
+            let endpoint = attachment.endpoint();
+            if !self.observed.bridges.contains_key(&attachment.bridge) {
+                return Err(Refused::no_such_bridge(&attachment.bridge));
+            }
+            let Attachment { container, interface, .. } = &attachment;
+            if asked.contains_key(&endpoint) {
+                return Err(Refused::other(format!(
+                    "{interface} of {container} is asked for twice: ask once"
+                )));
+            }
+            self.check_free(endpoint, &attachment)?;
+            taken.check(endpoint, &attachment)?;
+            taken.insert(endpoint, &attachment);
+            asked.insert(endpoint, (Arc::new(attachment), sandbox));
+        }
+        let mut before = BTreeMap::new();
+        for (endpoint, (attachment, sandbox)) in asked {
+            // What is there without a port was left by a crash.
+            if let Some(link) = self.observed.links.get_mut(&endpoint) {
+                *link = Link { leftover: true, ..*link };
+            }
+            self.links.wake(&endpoint);
+            self.run_sandbox(sandbox);
+            self.desired.attachments.insert(endpoint, attachment);
+            // A port whose link is gone, if there was one, is not worth going back to.
+            before.insert(endpoint, None);
+        }
+        Ok(before)
+    }
+
+    /// A port that stands, with its link, is not made a second time; one whose link died with its container is.
+    fn check_free(&self, endpoint: EndpointId, attachment: &Attachment) -> Result<(), Refused> {
+        let being_attached = self.waiting.iter().any(|waiting| waiting.before.contains_key(&endpoint));
+        let stands = self.observed.ports.contains_key(&endpoint)
+            && self.observed.links.get(&endpoint).is_some_and(|link| !link.leftover);
+        if !being_attached && !stands {
+            return Ok(());
+        }
+        let known = self.desired.attachments.get(&endpoint).map_or(attachment, Arc::as_ref);
+        let Attachment { container, interface, bridge, .. } = known;
+        Err(Refused::other(format!(
+            "{interface} of {container} is already attached to {bridge}: \
+             detach it first with `flowport del-port {bridge} {interface} {container}`"
+        )))
+    }
+
+    fn detach(&mut self, endpoints: &[EndpointId]) -> Before {
+        endpoints.iter().map(|endpoint| (*endpoint, self.desired.attachments.remove(endpoint))).collect()
+    }
+
+    fn set_vlan(&mut self, endpoints: &[EndpointId], vlan: Vlan) -> Result<Before, Refused> {
+        let mut before = BTreeMap::new();
+        for endpoint in endpoints {
+            let Some(attachment) = self.desired.attachments.get(endpoint) else { continue };
+            let moved = Attachment { vlan, ..Attachment::clone(attachment) };
+            Taken::new(&self.desired.attachments).check(*endpoint, &moved)?;
+            before.insert(*endpoint, self.desired.attachments.insert(*endpoint, Arc::new(moved)));
+        }
+        Ok(before)
+    }
+
+    fn select(&self, selected: &Selected) -> Result<Vec<EndpointId>, Refused> {
+        let Selected { bridge, interface, containers } = selected;
+        let on_bridge = |attachment: &Attachment| {
+            attachment.bridge == *bridge
+                && interface.as_ref().is_none_or(|name| attachment.interface == *name)
+        };
+        let mut found = Vec::new();
+        for (endpoint, attachment) in self.desired.attachments.iter().filter(|(_, a)| on_bridge(a)) {
+            if containers.is_empty()
+                || containers.iter().any(|(name, owner)| is_of(attachment, name, owner.as_ref()))
+            {
+                found.push(*endpoint);
+            }
+        }
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        if !self.observed.bridges.contains_key(bridge) {
+            return Err(Refused::no_such_bridge(bridge));
+        }
+        let who = containers.first().map_or_else(|| "any container".to_owned(), |(name, _)| name.to_string());
+        let what = interface.as_ref().map_or_else(|| "interface".to_owned(), ToString::to_string);
+        Err(Refused::no_such_port(format!(
+            "no {what} of {who} is attached to {bridge}: `flowport show` lists what is"
+        )))
+    }
+}
+
+/// What was desired of each endpoint before a change.
+type Before = BTreeMap<EndpointId, Option<Arc<Attachment>>>;
+
+/// Whether the attachment is of the container that the user means: by identity where it is known, else by the words.
+pub fn is_of(attachment: &Attachment, name: &ContainerRef, owner: Option<&Owner>) -> bool {
+    match (owner, name) {
+        (Some(owner), _) => attachment.owner == *owner || attachment.owner.as_str() == name.to_string(),
+        (None, ContainerRef::Docker(text)) => {
+            attachment.container == *name
+                || (attachment.owner.is_docker()
+                    && text.len() >= 12
+                    && attachment.owner.as_str().starts_with(text))
+        }
+        (None, ContainerRef::Netns(path)) => attachment.owner.netns_path() == Some(path),
+        (None, ContainerRef::Pid(pid)) => attachment.owner.as_process().is_some_and(|(of, _)| of == *pid),
+    }
+}
+
+/// The addresses and MACs in use on each network of each bridge.
+struct Taken {
+    addresses: HashMap<(LinkName, Vlan, IpAddr), (EndpointId, String)>,
+    macs: HashMap<(LinkName, Vlan, Mac), (EndpointId, String)>,
+}
+
+impl Taken {
+    fn new(attachments: &BTreeMap<EndpointId, Arc<Attachment>>) -> Self {
+        let mut taken = Self { addresses: HashMap::new(), macs: HashMap::new() };
+        for (endpoint, attachment) in attachments {
+            taken.insert(*endpoint, attachment);
+        }
+        taken
+    }
+
+    fn insert(&mut self, endpoint: EndpointId, attachment: &Attachment) {
+        let Attachment { bridge, vlan, mac, container, interface, .. } = attachment;
+        let holder = || (endpoint, format!("{interface} of {container}"));
+        self.macs.insert((bridge.clone(), *vlan, *mac), holder());
+        for address in &attachment.addresses {
+            self.addresses.insert((bridge.clone(), *vlan, address.addr()), holder());
+        }
+    }
+
+    fn check(&self, endpoint: EndpointId, attachment: &Attachment) -> Result<(), Refused> {
+        let Attachment { bridge, vlan, mac, .. } = attachment;
+        let other = |holder: Option<&(EndpointId, String)>| {
+            holder.filter(|(of, _)| *of != endpoint).map(|(_, holder)| holder.clone())
+        };
+        for address in &attachment.addresses {
+            if let Some(holder) = other(self.addresses.get(&(bridge.clone(), *vlan, address.addr()))) {
+                return Err(Refused::other(format!(
+                    "address {} is in use by {holder} on {bridge}: choose another, or detach that one",
+                    address.addr()
+                )));
+            }
+        }
+        match other(self.macs.get(&(bridge.clone(), *vlan, *mac))) {
+            None => Ok(()),
+            Some(holder) => Err(Refused::other(format!(
+                "MAC {mac} is in use by {holder} on {bridge}: choose another, or detach that one"
+            ))),
+        }
+    }
+}

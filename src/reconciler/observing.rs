@@ -1,0 +1,214 @@
+//! News of the kernel, the database and the containers, taken into what is observed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use crate::frontend::is_there;
+use crate::model::{EndpointId, Owner, Sandbox};
+use crate::netlink::{Link as SeenLink, LinkEvent};
+use crate::plan::{Link, RecordEffect};
+use crate::process::ProcessExit;
+
+use super::{Event, Reconciler, Refused};
+
+impl Reconciler {
+    pub(super) fn take_link(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Seen(link) => {
+                let Some(endpoint) = self.endpoint_of(&link.name) else { return };
+                if self.links.is_busy(&endpoint) {
+                    return;
+                }
+                let leftover = !self.observed.ports.contains_key(&endpoint);
+                let seen = self.observed.links.entry(endpoint).or_insert(Link { mtu: link.mtu, leftover });
+                seen.mtu = link.mtu;
+            }
+            LinkEvent::Gone { name, .. } => {
+                let Some(endpoint) = self.endpoint_of(&name) else { return };
+                if self.links.is_busy(&endpoint) {
+                    return;
+                }
+                self.observed.links.remove(&endpoint);
+                self.end_if_sandbox_is_gone(endpoint);
+            }
+            LinkEvent::Resync => self.begin_reading_links(),
+        }
+    }
+
+    /// A link that went without us went with its namespace, unless somebody deleted just the link.
+    fn end_if_sandbox_is_gone(&mut self, endpoint: EndpointId) {
+        let Some(attachment) = self.desired.attachments.get(&endpoint) else { return };
+        let gone = self.observed.running.get(&attachment.owner).is_some_and(|sandbox| !is_there(sandbox));
+        if gone {
+            let owner = attachment.owner.clone();
+            self.end(&owner);
+        }
+    }
+
+    /// A container that has attachments started.
+    pub(super) fn start_sandbox(&mut self, sandbox: Sandbox) {
+        let of_it =
+            self.desired.attachments.iter().filter(|(_, attachment)| attachment.owner == sandbox.owner);
+        let endpoints: Vec<EndpointId> = of_it.map(|(endpoint, _)| *endpoint).collect();
+        if endpoints.is_empty() {
+            return;
+        }
+        let known = self.observed.running.get(&sandbox.owner);
+        if known.is_some_and(|known| known.inode == sandbox.inode && known.pid == sandbox.pid) {
+            return;
+        }
+        tracing::info!(container = %sandbox.owner, "container runs");
+        // A link into a namespace that it had before is not one into this.
+        let restarted = known.is_some_and(|known| !known.is_presumed() && known.inode != sandbox.inode);
+        for endpoint in endpoints {
+            self.links.wake(&endpoint);
+            if let Some(link) = self.observed.links.get_mut(&endpoint).filter(|_| restarted) {
+                link.leftover = true;
+            }
+        }
+        self.run_sandbox(sandbox);
+    }
+
+    /// While nobody can be asked, the containers whose link stands are taken for running: a link ends with its container.
+    pub(super) fn presume_running(&mut self, unknown: &BTreeSet<Owner>) {
+        for (endpoint, attachment) in &self.desired.attachments {
+            if unknown.contains(&attachment.owner) && self.observed.links.contains_key(endpoint) {
+                let presumed = Sandbox::presumed(&attachment.owner);
+                self.observed.running.entry(attachment.owner.clone()).or_insert(presumed);
+            }
+        }
+    }
+
+    /// Takes the container for running until its process ends; a namespace without a process ends with its link.
+    pub(super) fn run_sandbox(&mut self, sandbox: Sandbox) {
+        let before = self.observed.running.insert(sandbox.owner.clone(), sandbox.clone());
+        let Some(pid) = sandbox.pid.filter(|_| before.as_ref() != Some(&sandbox)) else { return };
+        let outbox = self.outbox.clone();
+        tokio::spawn(async move {
+            match ProcessExit::watch(pid) {
+                Ok(Some(process)) => {
+                    if let Err(error) = process.ended().await {
+                        return tracing::error!(pid, "cannot watch a container's process: {error}");
+                    }
+                }
+                Ok(None) => tracing::debug!(pid, "the process has ended already"),
+                Err(error) => return tracing::error!(pid, "cannot watch a container's process: {error}"),
+            }
+            let _ = outbox.send(Event::ProcessEnded(sandbox.owner, pid)).await;
+        });
+    }
+
+    /// A container that stopped may start again and keeps its attachments; a namespace or process that ended does not.
+    pub(super) fn end(&mut self, owner: &Owner) {
+        if self.observed.running.remove(owner).is_some() {
+            tracing::info!(container = %owner, "container ended");
+        }
+        let ended = Refused::other(format!(
+            "container {owner} ended while its port was being attached: start it and try again"
+        ));
+        let endpoints: BTreeSet<_> = self
+            .desired
+            .attachments
+            .iter()
+            .filter(|(_, attachment)| attachment.owner == *owner)
+            .map(|(endpoint, _)| *endpoint)
+            .collect();
+        self.refuse(&endpoints, &ended);
+        if !owner.is_docker() {
+            self.desired.attachments.retain(|endpoint, _| !endpoints.contains(endpoint));
+        }
+    }
+
+    pub(super) fn observe_rows(&mut self) {
+        let rows = self.shells.database.rows();
+        self.observed.bridges = rows.bridges;
+        self.observed.ports = rows.ports;
+        for endpoint in self.observed.ports.keys() {
+            if let Some(link) = self.observed.links.get_mut(endpoint) {
+                link.leftover = false;
+            }
+        }
+        self.other_links = self
+            .observed
+            .ports
+            .iter()
+            .map(|(endpoint, row)| (row.attachment.host_link.clone(), *endpoint))
+            .filter(|(name, _)| EndpointId::from_host_link(name).is_none())
+            .collect();
+        self.begin_reading_underlay();
+        self.channels_are_dirty();
+        self.open_channels();
+    }
+
+    pub(super) fn observe_links(&mut self, links: Vec<SeenLink>) {
+        let seen: BTreeMap<EndpointId, Link> = links
+            .into_iter()
+            .filter_map(|link| {
+                let endpoint = self.endpoint_of(&link.name)?;
+                let leftover = !self.observed.ports.contains_key(&endpoint);
+                Some((endpoint, Link { mtu: link.mtu, leftover }))
+            })
+            .collect();
+        let gone: Vec<EndpointId> =
+            self.observed.links.keys().filter(|of| !seen.contains_key(of)).copied().collect();
+        // What is being changed is told by its effect.
+        for (endpoint, link) in seen.into_iter().filter(|(endpoint, _)| !self.links.is_busy(endpoint)) {
+            self.observed.links.entry(endpoint).or_insert(link).mtu = link.mtu;
+        }
+        for endpoint in gone.into_iter().filter(|endpoint| !self.links.is_busy(endpoint)).collect::<Vec<_>>()
+        {
+            self.observed.links.remove(&endpoint);
+            self.end_if_sandbox_is_gone(endpoint);
+        }
+    }
+
+    pub(super) fn observe_records(&mut self, effects: Vec<RecordEffect>) {
+        let Some(records) = &mut self.observed.records else { return };
+        for effect in effects {
+            match effect {
+                RecordEffect::Put(attachment) => drop(records.insert(attachment.endpoint(), attachment)),
+                RecordEffect::Del(endpoint) => drop(records.remove(&endpoint)),
+            }
+        }
+    }
+
+    /// The name of an endpoint's host end.
+    pub(super) fn host_link(&self, endpoint: EndpointId) -> String {
+        let other = self.other_links.iter().find(|(_, of)| **of == endpoint);
+        other.map_or_else(|| endpoint.host_link(), |(name, _)| name.clone())
+    }
+
+    fn endpoint_of(&self, link: &str) -> Option<EndpointId> {
+        EndpointId::from_host_link(link).or_else(|| self.other_links.get(link).copied())
+    }
+
+    fn begin_reading_links(&self) {
+        let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
+        tokio::spawn(async move {
+            let links = netlink.links().await.map_err(Refused::from);
+            let _ = outbox.send(Event::LinksRead(links)).await;
+        });
+    }
+
+    /// The far ends of all tunnels.
+    pub(super) fn remotes(&self) -> BTreeSet<IpAddr> {
+        let ports = self.observed.bridges.values().flat_map(|bridge| &bridge.ports);
+        ports.filter_map(|port| port.tunnel.as_ref()?.remote).collect()
+    }
+
+    fn begin_reading_underlay(&mut self) {
+        let remotes = self.remotes();
+        self.observed.underlay.retain(|remote, _| remotes.contains(remote));
+        for remote in remotes.into_iter().filter(|remote| !self.observed.underlay.contains_key(remote)) {
+            let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
+            tokio::spawn(async move {
+                let route = netlink.route_to(remote).await.ok().flatten();
+                let _ = outbox.send(Event::Underlay(remote, route.map(|route| route.mtu))).await;
+            });
+        }
+    }
+
+    pub(super) fn channels_are_dirty(&mut self) {
+        self.datapaths.values_mut().for_each(|channel| channel.dirty = true);
+    }
+}

@@ -1,0 +1,188 @@
+//! Callers that wait until what they asked for has converged.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::model::{Attachment, EndpointId, LinkName};
+use crate::plan::{Datapath as Seen, Status, status};
+
+use super::{Reconciler, Refused};
+
+/// How long what is refused may take to be undone before its caller is told all the same.
+const UNDO_TIME: Duration = Duration::from_secs(5);
+
+/// One caller.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    /// What it changed, each with what was desired before: the way back.
+    pub(super) before: BTreeMap<EndpointId, Option<Arc<Attachment>>>,
+    /// Managed bridges whose flow entries it waits for.
+    pub(super) bridges: BTreeSet<LinkName>,
+    /// When it is told what is still missing.
+    pub(super) deadline: Instant,
+    /// Why it is refused; it is answered when everything is as it was before.
+    pub(super) refused: Option<Refused>,
+    /// Where the answer goes.
+    pub(super) answer: oneshot::Sender<Result<Outcome, Refused>>,
+    /// Where it hears how far it is; a full queue drops news, because newer news follow.
+    pub(super) progress: mpsc::Sender<Progress>,
+}
+
+/// What came of an intent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Outcome {
+    /// How many ports were attached, detached or changed.
+    pub ports: usize,
+}
+
+/// How far an intent has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Progress {
+    /// Ports that have converged.
+    pub done: usize,
+    /// Ports in all.
+    pub of: usize,
+}
+
+enum Verdict {
+    Converged,
+    Missing(String),
+    Failed(String),
+}
+
+impl Reconciler {
+    /// Answers those whose wish has converged, and turns back those whose wish failed or whose time is up.
+    pub(super) fn answer(&mut self, now: Instant) {
+        let mut nth = 0;
+        while let Some(waiting) = self.waiting.get(nth) {
+            let verdict = self.verdict(waiting);
+            let late = now >= waiting.deadline;
+            match (verdict, waiting.refused.is_some()) {
+                (Verdict::Converged, _) => {
+                    let waiting = self.waiting.remove(nth);
+                    let outcome = Outcome { ports: waiting.before.len() };
+                    // A caller who has gone needs no answer.
+                    let _ = waiting.answer.send(waiting.refused.map_or(Ok(outcome), Err));
+                    continue;
+                }
+                (Verdict::Failed(why), false) => self.turn_back(nth, Refused::other(why), now),
+                (Verdict::Missing(what), false) if late => {
+                    self.turn_back(nth, Refused::other(format!("timed out: {what}")), now);
+                }
+                (Verdict::Missing(_) | Verdict::Failed(_), true) if late => {
+                    let waiting = self.waiting.remove(nth);
+                    let _ = waiting
+                        .answer
+                        .send(Err(waiting.refused.unwrap_or_else(|| Refused::other("timed out"))));
+                    continue;
+                }
+                (Verdict::Missing(_) | Verdict::Failed(_), _) => {}
+            }
+            nth += 1;
+        }
+    }
+
+    fn verdict(&self, waiting: &Waiting) -> Verdict {
+        let mut done = 0;
+        let mut first_missing = None;
+        for endpoint in waiting.before.keys() {
+            match status(&self.desired, &self.observed, *endpoint, self.flows_pending(*endpoint)) {
+                Status::Converged => done += 1,
+                Status::Failed(why) => return Verdict::Failed(self.named(*endpoint, &why)),
+                Status::Missing(what) => {
+                    first_missing.get_or_insert_with(|| self.named(*endpoint, &what));
+                }
+            }
+        }
+        let _ = waiting.progress.try_send(Progress { done, of: waiting.before.len() });
+        let bridge = waiting.bridges.iter().find(|bridge| self.bridge_flows_pending(bridge));
+        match (first_missing, bridge) {
+            (Some(what), _) => Verdict::Missing(what),
+            (None, Some(bridge)) => {
+                let trouble = self.datapaths.get(bridge).and_then(|channel| channel.trouble.as_ref());
+                let trouble = trouble.map(|why| format!(" ({why})")).unwrap_or_default();
+                Verdict::Missing(format!("the flow entries are not in {bridge} yet{trouble}"))
+            }
+            (None, None) => Verdict::Converged,
+        }
+    }
+
+    fn named(&self, endpoint: EndpointId, what: &str) -> String {
+        match self.desired.attachments.get(&endpoint) {
+            Some(attachment) => format!("{} of {}: {what}", attachment.interface, attachment.container),
+            None => what.to_owned(),
+        }
+    }
+
+    fn flows_pending(&self, endpoint: EndpointId) -> bool {
+        let attached =
+            self.desired.attachments.get(&endpoint).filter(|_| self.desired.wants(endpoint, &self.observed));
+        match attached {
+            Some(attachment) => self.bridge_flows_pending(&attachment.bridge),
+            // Its port row goes after them, so that where the row is gone they can only be leftovers.
+            None => self.observed.datapaths.values().any(
+                |datapath| matches!(datapath, Seen::Read(installed) if installed.has_flows_of(endpoint)),
+            ),
+        }
+    }
+
+    /// Whether a managed bridge is not yet known to forward as it should.
+    fn bridge_flows_pending(&self, bridge: &LinkName) -> bool {
+        match self.datapaths.get(bridge) {
+            Some(channel) => {
+                channel.dirty
+                    || channel.lane.is_busy(&())
+                    || !matches!(self.observed.datapaths.get(bridge), Some(Seen::Read(_)))
+            }
+            None => self.observed.bridges.get(bridge).is_some_and(|bridge| bridge.managed),
+        }
+    }
+
+    /// Refuses every caller who waits for one of these endpoints.
+    pub(super) fn refuse(&mut self, endpoints: &BTreeSet<EndpointId>, why: &Refused) {
+        let now = Instant::now();
+        for nth in 0..self.waiting.len() {
+            let waiting = &self.waiting[nth];
+            if waiting.refused.is_none() && waiting.before.keys().any(|endpoint| endpoints.contains(endpoint))
+            {
+                self.turn_back(nth, why.clone(), now);
+            }
+        }
+    }
+
+    /// Refuses every caller who waits for this bridge alone.
+    pub(super) fn refuse_bridge(&mut self, bridge: &LinkName, why: &Refused) {
+        let now = Instant::now();
+        for nth in 0..self.waiting.len() {
+            let waiting = &self.waiting[nth];
+            if waiting.refused.is_none() && waiting.bridges.contains(bridge) {
+                self.turn_back(nth, why.clone(), now);
+            }
+        }
+    }
+
+    /// Desires again what was desired before the caller came; the plan then undoes what was made.
+    fn turn_back(&mut self, nth: usize, why: Refused, now: Instant) {
+        let waiting = &mut self.waiting[nth];
+        for (endpoint, before) in &waiting.before {
+            match before {
+                Some(attachment) => self.desired.attachments.insert(*endpoint, Arc::clone(attachment)),
+                None => self.desired.attachments.remove(endpoint),
+            };
+        }
+        waiting.refused = Some(why);
+        waiting.bridges.clear();
+        waiting.deadline = now + UNDO_TIME;
+        self.channels_are_dirty();
+        self.wake();
+    }
+
+    /// Has another round follow this one.
+    fn wake(&self) {
+        // A full inbox brings the next round by itself.
+        let _ = self.outbox.try_send(super::Event::Wake);
+    }
+}

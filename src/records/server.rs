@@ -1,0 +1,122 @@
+//! The ovsdb-server process that serves Flowport's own database.
+//!
+//! A server that a daemon left behind when it was killed is used again; one that ends is started anew.
+
+use std::fs;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use flowport_ovsdb::{Remote, Remotes};
+use tokio::process::{Child, Command};
+
+use crate::reconciler::Refused;
+
+/// How often it is looked whether the server listens.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// The server, which ends when this is dropped unless it was there before.
+#[derive(Debug)]
+pub struct Server {
+    file: PathBuf,
+    socket: PathBuf,
+    child: Option<Child>,
+}
+
+impl Server {
+    /// Serves the database in directory `state`, which is made if it is not there, on a socket in directory `run`.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be made, or the server does not come up before the deadline.
+    pub async fn start(state: &Path, run: &Path, deadline: Instant) -> Result<Self, Refused> {
+        for dir in [state, run] {
+            fs::create_dir_all(dir).map_err(|error| cannot("make directory", dir, &error))?;
+        }
+        let mut server = Self { file: state.join("local.db"), socket: run.join("local.sock"), child: None };
+        if !server.file.exists() {
+            create(&server.file).await?;
+        }
+        if UnixStream::connect(&server.socket).is_ok() {
+            return Ok(server);
+        }
+        server.child = Some(server.spawn()?);
+        while UnixStream::connect(&server.socket).is_err() {
+            if let Ok(Some(status)) = server.child.as_mut().map_or(Ok(None), Child::try_wait) {
+                return Err(Refused::other(format!(
+                    "ovsdb-server on {} ended at once ({status}): run it by hand to see why",
+                    server.file.display()
+                )));
+            }
+            if Instant::now() >= deadline {
+                return Err(Refused::other(format!(
+                    "ovsdb-server on {} does not come up",
+                    server.file.display()
+                )));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(server)
+    }
+
+    /// Where to connect to.
+    pub fn remotes(&self) -> Remotes {
+        Remotes::from(Remote::Unix(self.socket.clone()))
+    }
+
+    /// The database file.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    fn spawn(&self) -> Result<Child, Refused> {
+        let beside = |name: &str| self.socket.with_file_name(name);
+        Command::new("ovsdb-server")
+            .arg(&self.file)
+            .arg(format!("--remote=punix:{}", self.socket.display()))
+            .arg(format!("--unixctl={}", beside("local.ctl").display()))
+            .arg(format!("--pidfile={}", beside("local.pid").display()))
+            .args(["--no-chdir", "-vconsole:off", "-vsyslog:warn"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| cannot("run", Path::new("ovsdb-server"), &error))
+    }
+}
+
+async fn create(file: &Path) -> Result<(), Refused> {
+    // The schema is written beside, so that a database made half is never taken for a whole one.
+    let schema = file.with_extension("ovsschema");
+    let unfinished = file.with_extension("new");
+    let _ = fs::remove_file(&unfinished);
+    fs::write(&schema, flowport_ovsdb_schema::FLOWPORT_LOCAL_SCHEMA)
+        .map_err(|error| cannot("write", &schema, &error))?;
+    let made = Command::new("ovsdb-tool")
+        .arg("create")
+        .arg(&unfinished)
+        .arg(&schema)
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .map_err(|error| cannot("run", Path::new("ovsdb-tool"), &error))?;
+    if !made.status.success() {
+        return Err(Refused::other(format!(
+            "ovsdb-tool could not make {}: {}",
+            file.display(),
+            String::from_utf8_lossy(&made.stderr).trim()
+        )));
+    }
+    fs::rename(&unfinished, file).map_err(|error| cannot("make", file, &error))
+}
+
+fn cannot(what: &str, path: &Path, error: &io::Error) -> Refused {
+    let remedy = match error.kind() {
+        io::ErrorKind::PermissionDenied => ": run as root",
+        io::ErrorKind::NotFound => ": install openvswitch-switch",
+        _ => "",
+    };
+    Refused::other(format!("cannot {what} {}: {error}{remedy}", path.display()))
+}
