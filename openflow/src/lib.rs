@@ -52,6 +52,7 @@ pub use message::{Body, Message};
 pub use oxm::{CtState, Masked, OxmField, OxmHeader, TcpFlags};
 
 pub use session::{BundleError, Event, RequestError, Session, SessionConfig, SessionError};
+pub use text::{ParseTextError, Problem};
 pub use types::{
     BufferId, Cookie, DatapathId, EthType, GroupId, IpProto, MacAddr, MaxLen, MeterId, PortNo, QueueId,
     TableId, VlanVid, Xid,

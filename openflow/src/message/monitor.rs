@@ -66,7 +66,8 @@ fn matching(r: &mut Reader<'_>, len: u16) -> Result<(Match, Option<u16>), Decode
 fn put_match(matches: &Match, match_len: Option<u16>, at: usize, out: &mut Vec<u8>) {
     let start = out.len();
     matches.encode(out);
-    let len = out.get(start + 2..start + 4).map_or(0, |len| len.iter().fold(0, |n, b| n << 8 | usize::from(*b)));
+    let len =
+        out.get(start + 2..start + 4).map_or(0, |len| len.iter().fold(0, |n, b| n << 8 | usize::from(*b)));
     put_len(out, at, match_len.map_or(len, usize::from));
 }
 

@@ -3,7 +3,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::table::oxm_fields;
-use super::{CtState, IpFrag, OxmHeader, OxmId, OxmUnknown, TcpFlags, TunFlags, TunMetadata, VlanTci, tun_metadata};
+use super::{
+    CtState, IpFrag, OxmHeader, OxmId, OxmUnknown, TcpFlags, TunFlags, TunMetadata, VlanTci, tun_metadata,
+};
 use crate::types::{Bits128, EthType, FlowLabel, IpProto, Ipv6ExtHdr, MacAddr, PacketType, PortNo, VlanVid};
 
 oxm_fields! {

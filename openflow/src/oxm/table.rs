@@ -86,6 +86,14 @@ macro_rules! oxm_fields {
                     }
                 }
             }
+            /// Reads a value and mask in ovs-ofctl's notation; none if no field has this name.
+            pub(crate) fn from_text(name: &str, text: &str) -> Option<Result<Self, $crate::text::ParseTextError>> {
+                use $crate::text::parse::value;
+                Some(match name {
+                    $($($ovs | stringify!($method) => oxm_fields!(@from_text $var $t, value::$kind(text), $mask, text),)*)*
+                    _ => return None,
+                })
+            }
             fn encode_field(&self, out: &mut Vec<u8>) {
                 match self {
                     $($(Self::$var(value) => {
@@ -129,6 +137,16 @@ macro_rules! oxm_fields {
                 #[doc = concat!("`", $sname, "`")]
                 pub const $konst: Self = Self { class: $sclass, field: $snum, size: <$t as $crate::wire::Fixed>::SIZE, experimenter: oxm_fields!(@vendor $sclass $vendor) };
             )*)*
+            /// The field that Open vSwitch calls so, in sub-fields or in matches.
+            pub(crate) fn named(name: &str) -> Option<Self> {
+                Some(match name {
+                    $($(
+                        #[allow(unreachable_patterns)]
+                        $sname | $ovs | stringify!($method) => Self::$konst,
+                    )*)*
+                    _ => return None,
+                })
+            }
             /// The name that Open vSwitch prints for the field in matches.
             pub fn ovs_name(self) -> Option<&'static str> {
                 match (self.class, self.experimenter, self.field) {
@@ -167,6 +185,17 @@ macro_rules! oxm_fields {
         $b.finish().ok()?;
         Some(Self::$var(oxm_fields!(@exact value, $mask)))
     }};
+    (@from_text $var:ident $t:ty, $e:expr, maskable, $text:ident) => { $e.map(Self::$var) };
+    (@from_text $var:ident $t:ty, $e:expr, $mask:ident, $text:ident) => {
+        match $e {
+            Ok($crate::oxm::Masked { value, mask: None }) => Ok(Self::$var(value)),
+            Ok(_) => Err($crate::text::ParseTextError {
+                item: $text.to_owned(),
+                problem: $crate::text::Problem::Expected("a value without a mask"),
+            }),
+            Err(error) => Err(error),
+        }
+    };
     (@vendor 0xffff $vendor:literal) => { $vendor };
     (@vendor $class:literal $vendor:literal) => { 0 };
     (@argument $t:ty, plain) => { $t };

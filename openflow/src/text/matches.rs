@@ -77,7 +77,9 @@ impl Fields<'_, '_> {
         match field {
             // That a packet begins with Ethernet goes without saying.
             F::PacketType(PacketType::ETHERNET) => Ok(()),
-            F::TunMetadata(option) if option.mask().is_some_and(|mask| mask.iter().all(|byte| *byte == 0)) => {
+            F::TunMetadata(option)
+                if option.mask().is_some_and(|mask| mask.iter().all(|byte| *byte == 0)) =>
+            {
                 self.item(field.ovs_name())
             }
             F::EthType(_) if protocol.shorthand().is_some() => Ok(()),

@@ -7,9 +7,9 @@ use super::matches::Value;
 use super::value::Alternate;
 use crate::action::Subfield;
 use crate::action::nicira::{
-    BundleAlgorithm, BundleLoad, BundleOutput, ControllerProperty, Decap, EdProperty, Encap, HashFields, Learn,
-    LearnFlags, LearnLimit, LearnSource, LearnSpec, LearnTarget, Multipath, MultipathAlgorithm, Sample,
-    SampleDirection, SampleFields, SampleId, SamplePort,
+    BundleAlgorithm, BundleLoad, BundleOutput, ControllerProperty, Decap, EdProperty, Encap, HashFields,
+    Learn, LearnFlags, LearnLimit, LearnSource, LearnSpec, LearnTarget, Multipath, MultipathAlgorithm,
+    Sample, SampleDirection, SampleFields, SampleId, SamplePort,
 };
 use crate::message::packet::PacketInReason;
 use crate::oxm::tun_metadata::Digits;
@@ -236,7 +236,10 @@ fn sample(
     (domain, point): (SampleId, SampleId),
     port: Option<(u16, SampleDirection)>,
 ) -> fmt::Result {
-    write!(f, "sample(probability={probability},collector_set_id={set},obs_domain_id={domain},obs_point_id={point}")?;
+    write!(
+        f,
+        "sample(probability={probability},collector_set_id={set},obs_domain_id={domain},obs_point_id={point}"
+    )?;
     if let Some((port, direction)) = port {
         if port != u16::MAX {
             write!(f, ",sampling_port={}", port16(port))?;
