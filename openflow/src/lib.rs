@@ -51,6 +51,7 @@ pub use message::port::{Port, PortConfig, PortReason, PortState, PortStats, Port
 pub use message::{Body, Message};
 pub use oxm::{CtState, Masked, OxmField, OxmHeader, TcpFlags};
 
+pub use session::switch::{SwitchError, SwitchEvent, SwitchSession, SwitchSessionConfig};
 pub use session::{BundleError, Event, RequestError, Session, SessionConfig, SessionError};
 pub use text::{ParseTextError, Problem};
 pub use types::{

@@ -10,6 +10,7 @@
 mod bundle;
 mod event;
 mod requests;
+pub mod switch;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 pub use event::{BundleError, Event, RequestError, SessionError};
 
 use crate::framer::Framer;
-use crate::message::config::{Features, FragmentHandling, SwitchConfig};
+use crate::message::config::{AsyncConfig, Features, FragmentHandling, Role, RoleConfig, SwitchConfig};
 use crate::message::error::{ErrorCode, ErrorMessage};
 use crate::message::experimenter::{BundleControl, BundleId, Experimenter};
 use crate::message::hello::Hello;
@@ -87,6 +88,8 @@ pub struct Session {
     next_xid: u32,
     requests: Requests,
     bundles: Bundles,
+    /// As the datapath has said last.
+    role: Role,
     last_input: Instant,
     probe: Option<(Xid, Instant)>,
 }
@@ -104,6 +107,7 @@ impl Session {
             next_xid: 1,
             requests: Requests::default(),
             bundles: Bundles::default(),
+            role: Role::EQUAL,
             last_input: now,
             probe: None,
         };
@@ -184,6 +188,11 @@ impl Session {
                 self.bundle_control(xid, &control);
             }
             body => {
+                match &body {
+                    Body::RoleReply(given) => self.role = given.role,
+                    Body::Experimenter(Experimenter::RoleStatus(status)) => self.role = status.role,
+                    _ => {}
+                }
                 let events = self.requests.reply(xid, body, len, self.config.max_reply);
                 self.events.extend(events);
             }
@@ -313,6 +322,23 @@ impl Session {
     pub fn barrier(&mut self, now: Instant) -> Xid {
         // Eight bytes are never too many.
         self.request(Body::BarrierRequest, now).unwrap_or_default()
+    }
+
+    /// Asks for a role. `generation_id` orders the elections among controllers: one that is behind the last is refused with
+    /// [`ErrorCode::STALE`]. The role that was given is in the [`Event::Reply`], and in [`role`](Self::role) from then on.
+    pub fn request_role(&mut self, now: Instant, role: Role, generation_id: u64) -> Xid {
+        // A fixed length is never too long.
+        self.request(Body::RoleRequest(RoleConfig { role, generation_id }), now).unwrap_or_default()
+    }
+
+    /// The role that the datapath has said last; before that, equal.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Says which asynchronous messages the datapath is to send.
+    pub fn set_async(&mut self, config: AsyncConfig) -> Xid {
+        self.send(Body::SetAsync(config)).unwrap_or_default()
     }
 
     /// Applies flow-mods and group-mods all or not at all, in their order: one atomic, ordered bundle (ONF extension
