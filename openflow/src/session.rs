@@ -17,7 +17,9 @@ use std::time::{Duration, Instant};
 
 pub use event::{BundleError, Event, RequestError, SessionError};
 
-use crate::framer::Framer;
+use bytes::Bytes;
+
+use crate::framer::{Framer, split_message};
 use crate::message::config::{AsyncConfig, Features, FragmentHandling, Role, RoleConfig, SwitchConfig};
 use crate::message::error::{ErrorCode, ErrorMessage};
 use crate::message::experimenter::{BundleControl, BundleId, Experimenter};
@@ -120,25 +122,27 @@ impl Session {
         self.state == State::Ready
     }
 
-    /// Takes bytes from the datapath, in pieces of any size.
+    /// Takes bytes from the datapath, in pieces of any size. The payloads of messages, such as the packets of packet-ins,
+    /// are parts of one copy of `bytes`, which lives as long as any of them.
     pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) -> Result<(), SessionError> {
         self.check_alive()?;
         self.last_input = now;
         self.probe = None;
-        let mut framer = std::mem::take(&mut self.framer);
-        framer.feed(bytes);
-        let result = self.messages(now, &mut framer);
-        self.framer = framer;
-        result.inspect_err(|_| self.state = State::Failed)
+        self.framer.feed(bytes);
+        let (messages, sound) = self.framer.take_messages();
+        let result = self.messages(now, &messages);
+        result.and(sound.map_err(Into::into)).inspect_err(|_| self.state = State::Failed)
     }
 
-    fn messages(&mut self, now: Instant, framer: &mut Framer) -> Result<(), SessionError> {
-        while let Some(bytes) = framer.next_message()? {
+    fn messages(&mut self, now: Instant, messages: &Bytes) -> Result<(), SessionError> {
+        let mut rest = &messages[..];
+        while let Some((bytes, tail)) = split_message(rest) {
+            rest = tail;
             if let State::Hello(_) = self.state {
                 self.hello(now, bytes)?;
                 continue;
             }
-            let message = Message::decode(bytes)?;
+            let message = Message::decode_part(messages, bytes)?;
             self.message(now, message, bytes.len())?;
         }
         Ok(())
@@ -309,6 +313,13 @@ impl Session {
         Ok(xid)
     }
 
+    /// The same with a message that the caller keeps, to change it and send it again: nothing is allocated but the output.
+    pub fn send_ref(&mut self, body: &Body) -> Result<Xid, EncodeError> {
+        let xid = self.xid();
+        self.put(xid, body)?;
+        Ok(xid)
+    }
+
     /// Sends a request. Exactly one event will have the xid that is returned: [`Event::Reply`] with the whole reply,
     /// or [`Event::Failed`].
     pub fn request(&mut self, body: impl Into<Body>, now: Instant) -> Result<Xid, EncodeError> {
@@ -399,7 +410,8 @@ fn put_chunk(queue: &mut VecDeque<Vec<u8>>, xid: Xid, body: &Body) -> Result<(),
             return message::encode(xid, body, chunk);
         }
     }
-    let mut chunk = Vec::new();
+    // Where one chunk was not enough, the next one is likely to be filled too.
+    let mut chunk = Vec::with_capacity(if queue.is_empty() { 0 } else { CHUNK + CHUNK / 8 });
     message::encode(xid, body, &mut chunk)?;
     queue.push_back(chunk);
     Ok(())

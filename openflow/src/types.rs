@@ -331,6 +331,10 @@ impl Fixed for MacAddr {
     fn is_zero(self) -> bool {
         self.0.is_zero()
     }
+    #[inline]
+    fn from_wire(bytes: &[u8]) -> Option<Self> {
+        Fixed::from_wire(bytes).map(Self)
+    }
 }
 
 /// 128 bits: a double-double register or a connection's label. `u128` without its alignment.
@@ -378,5 +382,9 @@ impl Fixed for Bits128 {
     }
     fn is_zero(self) -> bool {
         self.0.is_zero()
+    }
+    #[inline]
+    fn from_wire(bytes: &[u8]) -> Option<Self> {
+        Fixed::from_wire(bytes).map(Self)
     }
 }

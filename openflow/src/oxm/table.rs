@@ -12,9 +12,9 @@ macro_rules! oxm_fields {
         pub enum $name {
             $($($(#[$fm])* $var(oxm_fields!(@type $t, $mask)),)*)*
             /// An option of a Geneve tunnel (`NXM_NX_TUN_METADATA0` to `63`).
-            TunMetadata(TunMetadata),
+            TunMetadata(Box<TunMetadata>),
             /// A field that this crate does not know, or in a form that it cannot have: what was received.
-            Unknown(OxmUnknown),
+            Unknown(Box<OxmUnknown>),
         }
         impl $name {
             /// Class, experimenter and number.
@@ -45,7 +45,7 @@ macro_rules! oxm_fields {
             pub fn canonical(self) -> Option<Self> {
                 Some(match self {
                     $($(Self::$var(value) => Self::$var(oxm_fields!(@canonical value $mask)),)*)*
-                    Self::TunMetadata(option) => Self::TunMetadata(option.canonical()),
+                    Self::TunMetadata(option) => Self::TunMetadata(Box::new(option.canonical())),
                     unknown => unknown,
                 })
             }
@@ -82,7 +82,7 @@ macro_rules! oxm_fields {
                     )*)*
                     _ => {
                         let index = header.field.checked_sub(tun_metadata::FIRST).filter(|_| header.class == 1)?;
-                        TunMetadata::new(index, value).map(Self::TunMetadata)
+                        TunMetadata::new(index, value).map(|option| Self::TunMetadata(Box::new(option)))
                     }
                 }
             }
@@ -106,31 +106,43 @@ macro_rules! oxm_fields {
                     Self::Unknown(unknown) => unknown.encode(out),
                 }
             }
-            fn decode_field(r: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::wire::DecodeError> {
-                let raw = super::RawField::decode(r)?;
-                let mut body = raw.body.clone();
-                let size = body.remaining() as u8;
-                Ok(match (raw.class, raw.experimenter, raw.field, raw.masked) {
-                    $($(
-                        ($class, $vendor, $num, false) if size == <$t as $crate::wire::Fixed>::SIZE => {
-                            Self::$var(oxm_fields!(@exact body.get()?, $mask))
-                        }
-                        oxm_fields!(@masked_pattern $class, $vendor, $num, $mask) if size == 2 * <$t as $crate::wire::Fixed>::SIZE => {
-                            oxm_fields!(@decode_masked $var body raw $mask)
-                        }
-                    )*)*
-                    _ => match TunMetadata::decode(&raw) {
-                        Some(option) => Self::TunMetadata(option),
-                        None => raw.unknown(),
-                    },
-                })
+            /// Gives the field away, so that it is built where it is to be, and says whether it is in canonical form.
+            #[inline]
+            pub(super) fn decode_raw(raw: &super::RawField<'_>, put: impl FnOnce(Self)) -> bool {
+                // By class, then by number, so that both become jump tables.
+                match (raw.class, raw.experimenter) {
+                    $(($class, $vendor) => match raw.field {
+                        $($num => oxm_fields!(@decode $var $t, raw put $mask),)*
+                        _ => {}
+                    },)*
+                    _ => {}
+                }
+                let item = match TunMetadata::decode(raw) {
+                    Some(option) => Self::TunMetadata(Box::new(option)),
+                    None => raw.unknown(),
+                };
+                let canonical = item.is_canonical();
+                put(item);
+                canonical
             }
         }
         impl $crate::wire::Wire for $name {
+            const TYPICAL_SIZE: usize = 8;
             #[inline]
             fn encode(&self, out: &mut Vec<u8>) { self.encode_field(out); }
-            #[inline]
-            fn decode(r: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::wire::DecodeError> { Self::decode_field(r) }
+            fn decode(r: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::wire::DecodeError> {
+                let raw = super::RawField::decode(r)?;
+                let mut one = None;
+                Self::decode_raw(&raw, |field| one = Some(field));
+                Ok(one.unwrap_or_else(|| raw.unknown()))
+            }
+            fn decode_list(r: &mut $crate::wire::Reader<'_>) -> Result<Vec<Self>, $crate::wire::DecodeError> {
+                let mut items = $crate::wire::room(r, Self::TYPICAL_SIZE);
+                while r.remaining() > 0 {
+                    Self::decode_raw(&super::RawField::decode(r)?, |field| items.push(field));
+                }
+                Ok(items)
+            }
         }
         impl OxmHeader {
             $($(
@@ -216,13 +228,30 @@ macro_rules! oxm_fields {
     (@exact $e:expr, exact) => { $e };
     (@exact $e:expr, plain) => { $e };
     (@exact $e:expr, maskable) => { $crate::oxm::Masked { value: $e, mask: None } };
-    (@masked_pattern $c:literal, $v:literal, $n:literal, exact) => { ($c, $v, $n, true) };
-    (@masked_pattern $c:literal, $v:literal, $n:literal, plain) => { ($c, $v, $n, true) };
-    (@masked_pattern $c:literal, $v:literal, $n:literal, maskable) => { ($c, $v, $n, true) };
-    (@decode_masked $var:ident $b:ident $raw:ident exact) => { $raw.unknown() };
-    (@decode_masked $var:ident $b:ident $raw:ident plain) => { $raw.unknown() };
-    (@decode_masked $var:ident $b:ident $raw:ident maskable) => {
-        Self::$var($crate::oxm::Masked { value: $b.get()?, mask: Some($b.get()?) })
+    (@decode $var:ident $t:ty, $raw:ident $put:ident maskable) => {
+        match $raw.masked {
+            false => {
+                if let Some(value) = <$t as $crate::wire::Fixed>::from_wire($raw.value) {
+                    $put(Self::$var($crate::oxm::Masked { value, mask: None }));
+                    return true;
+                }
+            }
+            true => {
+                let (value, mask) = $raw.value.split_at($raw.value.len() / 2);
+                let both = <$t as $crate::wire::Fixed>::from_wire(value).zip(<$t as $crate::wire::Fixed>::from_wire(mask));
+                if let Some((value, mask)) = both {
+                    let field = $crate::oxm::Masked { value, mask: Some(mask) };
+                    $put(Self::$var(field));
+                    return field.is_canonical();
+                }
+            }
+        }
+    };
+    (@decode $var:ident $t:ty, $raw:ident $put:ident $mask:ident) => {
+        if let (false, Some(value)) = ($raw.masked, <$t as $crate::wire::Fixed>::from_wire($raw.value)) {
+            $put(Self::$var(value));
+            return true;
+        }
     };
 }
 

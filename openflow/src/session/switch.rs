@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 pub use event::{SwitchError, SwitchEvent};
 
 use super::{CHUNK, put_chunk};
-use crate::framer::Framer;
+use bytes::Bytes;
+
+use crate::framer::{Framer, split_message};
 use crate::message::config::{AsyncConfig, Features, FragmentHandling, Role, RoleConfig, SwitchConfig};
 use crate::message::error::{ErrorCode, ErrorMessage};
 use crate::message::experimenter::{BundleId, Experimenter};
@@ -128,18 +130,19 @@ impl SwitchSession {
         self.check_alive()?;
         self.last_input = now;
         self.probe = None;
-        let mut framer = std::mem::take(&mut self.framer);
-        framer.feed(bytes);
-        let result = self.messages(&mut framer);
-        self.framer = framer;
-        result.inspect_err(|_| self.state = State::Failed)
+        self.framer.feed(bytes);
+        let (messages, sound) = self.framer.take_messages();
+        let result = self.messages(&messages);
+        result.and(sound.map_err(Into::into)).inspect_err(|_| self.state = State::Failed)
     }
 
-    fn messages(&mut self, framer: &mut Framer) -> Result<(), SwitchError> {
-        while let Some(bytes) = framer.next_message()? {
+    fn messages(&mut self, messages: &Bytes) -> Result<(), SwitchError> {
+        let mut rest = &messages[..];
+        while let Some((bytes, tail)) = split_message(rest) {
+            rest = tail;
             match self.state {
                 State::Hello(_) => self.hello(bytes)?,
-                _ => self.message(bytes)?,
+                _ => self.message(messages, bytes)?,
             }
         }
         Ok(())
@@ -168,8 +171,8 @@ impl SwitchSession {
     }
 
     /// A message that cannot be read is refused, and the session goes on: its length is sound.
-    fn message(&mut self, bytes: &[u8]) -> Result<(), SwitchError> {
-        let message = match Message::decode(bytes) {
+    fn message(&mut self, buffer: &Bytes, bytes: &[u8]) -> Result<(), SwitchError> {
+        let message = match Message::decode_part(buffer, bytes) {
             Ok(message) => message,
             Err(error) => {
                 let [version, _, _, _, a, b, c, d, ..] = *bytes else { return Err(error.into()) };

@@ -82,6 +82,8 @@ macro_rules! wire_code {
             const ONES: Self = Self($ones);
             fn and(self, other: Self) -> Self { Self(self.0 & other.0) }
             fn is_zero(self) -> bool { self.0 == 0 }
+            #[inline]
+            fn from_wire(bytes: &[u8]) -> Option<Self> { $crate::wire::Fixed::from_wire(bytes).map(Self) }
         }
     };
 }
@@ -141,6 +143,8 @@ macro_rules! wire_flags {
             const ONES: Self = Self($ones);
             fn and(self, other: Self) -> Self { Self(self.0 & other.0) }
             fn is_zero(self) -> bool { self.0 == 0 }
+            #[inline]
+            fn from_wire(bytes: &[u8]) -> Option<Self> { $crate::wire::Fixed::from_wire(bytes).map(Self) }
         }
     };
 }
@@ -161,6 +165,7 @@ macro_rules! tlv_enum {
             },
         }
         impl $crate::wire::Wire for $name {
+            const TYPICAL_SIZE: usize = 16;
             #[inline]
             fn encode(&self, out: &mut Vec<u8>) {
                 let start = out.len();
@@ -184,6 +189,21 @@ macro_rules! tlv_enum {
                 };
                 body.pad_rest()?;
                 Ok(item)
+            }
+            fn decode_list(r: &mut $crate::wire::Reader<'_>) -> Result<Vec<Self>, $crate::wire::DecodeError> {
+                let mut items = $crate::wire::room(r, Self::TYPICAL_SIZE);
+                while r.remaining() > 0 {
+                    let (ty, mut body) = r.tlv(stringify!($name))?;
+                    if body.remaining() % 8 != 4 {
+                        return Err(body.error($crate::wire::Reason::Length(body.remaining() + 4)));
+                    }
+                    match ty {
+                        $($num => items.push(tlv_enum!(@decode $var body $($t)?)),)*
+                        _ => items.push(Self::Unknown { ty, body: body.get()? }),
+                    }
+                    body.pad_rest()?;
+                }
+                Ok(items)
             }
         }
     };

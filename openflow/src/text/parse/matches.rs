@@ -113,7 +113,9 @@ impl<'s> MatchText<'s> {
     fn field(&self, key: &str, item: &Item<'_>) -> Result<OxmField, ParseTextError> {
         if let Some(index) = TunMetadata::index_of(key) {
             let option = value::tun_metadata(index, item.value);
-            return item.expected("tun_metadata0=0x12 or =0x12/0xff", option).map(OxmField::TunMetadata);
+            return item
+                .expected("tun_metadata0=0x12 or =0x12/0xff", option.map(Box::new))
+                .map(OxmField::TunMetadata);
         }
         let name = self.meaning(key);
         match OxmField::from_text(name, item.value) {
@@ -199,7 +201,7 @@ fn vlan_tci(builder: MatchBuilder, tci: Masked<VlanTci>) -> MatchBuilder {
 /// `field=value` where a list of fields is something else than a match.
 pub(super) fn named_field(name: &str, text: &str) -> Option<Result<OxmField, ParseTextError>> {
     if let Some(index) = TunMetadata::index_of(name) {
-        let option = value::tun_metadata(index, text).map(OxmField::TunMetadata);
+        let option = value::tun_metadata(index, text).map(|option| OxmField::TunMetadata(Box::new(option)));
         return Some(super::expected(text, "0x12 or 0x12/0xff", option));
     }
     let name = match name {
