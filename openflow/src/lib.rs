@@ -23,6 +23,8 @@ pub mod flow_match;
 pub mod framer;
 pub mod message;
 pub mod oxm;
+#[cfg(feature = "packet")]
+pub mod packet;
 pub mod session;
 mod text;
 pub mod types;
