@@ -80,15 +80,20 @@ impl Match {
             Fields::One(field) => std::slice::from_mut(field),
             Fields::Many(fields) => &mut fields[..],
         };
-        let id = field.id();
-        match (fields.iter_mut().find(|old| old.id() == id), field.canonical()) {
-            (Some(old), Some(new)) => {
-                *old = new;
-                self.received = None;
-                true
-            }
-            _ => false,
-        }
+        // The kind of field tells most of them apart, and their number the rest.
+        let kind = std::mem::discriminant(&field);
+        let same = |old: &&mut OxmField| std::mem::discriminant(&**old) == kind && old.id() == field.id();
+        let Some(old) = fields.iter_mut().find(same) else { return false };
+        let field = match field.is_canonical() {
+            true => field,
+            false => match field.canonical() {
+                Some(field) => field,
+                None => return false,
+            },
+        };
+        *old = field;
+        self.received = None;
+        true
     }
 
     fn decode_fields(r: &mut Reader<'_>) -> Result<Self, DecodeError> {

@@ -118,6 +118,7 @@ impl<T: Fixed> Masked<T> {
         self.mask.is_none() || self.canonical() == Some(*self)
     }
 
+    #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
         self.value.encode(out);
         if let Some(mask) = &self.mask {

@@ -179,6 +179,7 @@ impl Session {
     fn message(&mut self, now: Instant, message: Message, len: usize) -> Result<(), SessionError> {
         let Message { xid, body } = message;
         match body {
+            Body::PacketIn(_) => self.events.push_back(Event::Async(Message { xid, body })),
             Body::EchoRequest(data) => self.put_urgent(xid, &Body::EchoReply(data)),
             Body::FeaturesReply(features) if matches!(self.state, State::Features(asked, _) if asked == xid) =>
             {
