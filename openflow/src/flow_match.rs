@@ -96,6 +96,7 @@ impl Match {
         true
     }
 
+    #[inline]
     fn decode_fields(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let (fields, is_canonical) = decode_fields(r)?;
         if is_canonical {
@@ -128,6 +129,7 @@ impl Wire for Match {
         put_padding(out, start);
     }
 
+    #[inline]
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let (ty, mut body) = r.tlv("Match")?;
         if ty != OXM_MATCH {

@@ -150,6 +150,7 @@ impl Message {
         Self::read(Reader::shared("Message", buffer, bytes))
     }
 
+    #[inline(always)]
     fn read(mut r: Reader<'_>) -> Result<Self, DecodeError> {
         let start = r.clone();
         let [version, ty]: [u8; 2] = r.get()?;

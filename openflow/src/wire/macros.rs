@@ -313,12 +313,14 @@ macro_rules! body_enum {
                     Self::Unknown { .. } => "Unknown",
                 }
             }
+            #[inline]
             pub(crate) fn encode(&self, out: &mut Vec<u8>) {
                 match self {
                     $(body_enum!(@pattern $var body $($t)?) => { tlv_enum!(@encode out body $($t)?); })*
                     Self::Unknown { body, .. } => $crate::wire::Wire::encode(body, out),
                 }
             }
+            #[inline]
             pub(crate) fn decode(ty: $ty, r: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::wire::DecodeError> {
                 Ok(match ty {
                     $($num => tlv_enum!(@decode $var r $($t)?),)*
