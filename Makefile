@@ -1,20 +1,66 @@
-# The one door: what people and CI run.
+# The one door: what people and CI run. `make help` lists it.
 #
-# The lab that demo, test-root and bench run in needs root; everything else does not.
+# The lab that demo, test-root and bench run in needs root; everything else does not. As another user make asks sudo
+# for just that, and cargo stays yours.
 
 CARGO ?= cargo
-HOST := $(shell rustc -vV | sed -n 's/^host: //p')
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+# The same selection wherever it can be: another one has other features, and cargo builds everything again.
+UNIT := --workspace --exclude flowport-integration
+HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 RUNNER := CARGO_TARGET_$(shell echo $(HOST) | tr a-z- A-Z_)_RUNNER
+# With sudo only what the tests read of the environment is kept.
+KEPT := FLOWPORT_EXE,CARGO_MANIFEST_DIR,RUST_BACKTRACE,RUST_LOG
+AS_ROOT := $(if $(SUDO),sudo --preserve-env=$(KEPT))
 export FLOWPORT_EXE := $(CURDIR)/target/debug/flowport
 
-.PHONY: demo test test-unit test-root
+.PHONY: help demo deps test test-unit test-root bench test-kernel lint gates generate can-be-root
 
-test: test-unit test-root
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 14
 
-test-unit:
-	$(CARGO) test --workspace --exclude flowport-integration
+demo: can-be-root deps ## the main job in a private lab on this machine; installs what is missing and says so
+	$(CARGO) build --release --bin flowport
+	$(SUDO) $(CURDIR)/target/release/flowport demo
 
-test-root:
+test: can-be-root deps test-unit test-root ## all tests
+
+deps: ## install what demo and tests need (Debian, Ubuntu); starts no service
+	@.ci/deps
+
+test-unit: ## tests that need no root: pure functions, and private Open vSwitch processes
+	$(CARGO) test $(UNIT) --no-fail-fast
+
+test-root: can-be-root ## tests with namespaces, containers and packets, in a private lab
 	$(CARGO) build --bin flowport
 	$(CARGO) test -p flowport-integration --no-run
-	env $(RUNNER)="$(FLOWPORT_EXE) lab --" $(CARGO) test -p flowport-integration
+	env $(RUNNER)="$(AS_ROOT) $(FLOWPORT_EXE) lab --" $(CARGO) test -p flowport-integration --no-fail-fast
+
+# Only the stopwatch is built without optimisation. BENCH_ARGS=--markdown prints the table for a document.
+bench: export FLOWPORT_EXE := $(CURDIR)/target/release/flowport
+bench: can-be-root deps ## the figures, beside ovs-docker in the same run
+	$(CARGO) build --release --bin flowport
+	$(CARGO) bench -p flowport-integration --bench ports --profile dev --no-run
+	env $(RUNNER)="$(AS_ROOT) $(FLOWPORT_EXE) lab --" $(CARGO) bench -p flowport-integration --bench ports --profile dev -- $(BENCH_ARGS)
+
+# On the kernel datapath, in a virtual machine: slow, needs no root, downloads Debian's kernel and QEMU once.
+test-kernel: ## the main job on the kernel datapath, in a virtual machine
+	$(CARGO) build --release --bin flowport
+	integration/kernel/run target/release/flowport
+
+lint: ## format, clippy, documentation: no warning
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
+	$(CARGO) clippy -p flowport-ovsdb --no-default-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --all-features --document-private-items
+
+gates: ## what crates and modules may know, sizes of files, paths that documents name
+	$(CARGO) test $(UNIT) --test gates
+
+generate: ## write the tables of the OVSDB schemas anew
+	UPDATE=1 $(CARGO) test -p flowport-ovsdb-schema
+	$(CARGO) fmt -p flowport-ovsdb-schema
+
+can-be-root:
+	@[ -z "$(SUDO)" ] || command -v sudo >/dev/null || \
+	  { echo "the lab of demo and test-root needs root: run make as root, or install sudo; make test-unit works without" >&2; exit 1; }

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::docker::Docker;
 use crate::frontend::Frontend;
 use crate::intent::Intent;
 use crate::netlink::Netlink;
 use crate::ovsdb::Database;
-use crate::plan::Scope;
-use crate::reconciler::{Containers, Outcome, Progress, Reconciler, Refused, Shells};
+use crate::reconciler::{Containers, Outcome, Progress, Reconciler, Shells};
+use crate::refused::Refused;
+use crate::state::Scope;
 
 /// Newer news make older ones worthless.
 const PROGRESS_DEPTH: usize = 4;
@@ -33,7 +34,8 @@ pub async fn carry_out(
         Shells { database, netlink: Netlink::open(), rundir: crate::place::rundir(db), records: None };
     let (reconciler, handle) =
         Reconciler::start(shells.clone(), Scope::Only(Default::default()), Containers::default()).await?;
-    let frontend = Frontend::new(shells, Docker::connect(), handle.clone());
+    let (interruption, interrupted) = watch::channel(false);
+    let frontend = Frontend::new(shells, Docker::connect(), handle.clone()).interruptible(interrupted);
     let (progress, mut news) = mpsc::channel(PROGRESS_DEPTH);
 
     let carried_out = frontend.carry_out(intent, timeout, progress);
@@ -49,11 +51,17 @@ pub async fn carry_out(
         tokio::select! {
             outcome = &mut carried_out => return outcome,
             () = &mut reconciler => return Err(Refused::other("the reconciler ended: this is a defect, please report it")),
-            Some(progress) = news.recv() => on_progress(progress),
-            _ = interrupt.recv() => handle.interrupt().await,
-            _ = terminate.recv() => handle.interrupt().await,
-            _ = hang_up.recv() => handle.interrupt().await,
+            Some(progress) = news.recv() => {
+                on_progress(progress);
+                continue;
+            }
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
         }
+        // A signal came. What has not been asked yet is not asked any more, what has is undone.
+        interruption.send_replace(true);
+        handle.wake().await;
     }
 }
 

@@ -5,15 +5,18 @@
 mod bridges;
 mod lookup;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use tokio::sync::mpsc;
+use ipnet::IpNet;
+use tokio::sync::{mpsc, watch};
 
 use crate::docker::Docker;
 use crate::intent::{AddPort, Intent};
-use crate::model::{Attachment, ContainerRef, LinkName, Owner, Sandbox};
-use crate::reconciler::{Change, Handle, Outcome, Progress, Refused, Selected, Shells};
+use crate::model::{Attachment, ContainerRef, LinkName, Owner, Sandbox, Vlan};
+use crate::reconciler::{Change, Handle, Outcome, Progress, Selected, Shells};
+use crate::refused::Refused;
 
 pub use lookup::{is_there, look_up, sandbox_of};
 
@@ -26,12 +29,25 @@ pub struct Frontend {
     shells: Shells,
     docker: Docker,
     reconciler: Handle,
+    /// True when the user wants no more of it.
+    interrupted: Option<watch::Receiver<bool>>,
 }
 
 impl Frontend {
     /// A frontend of this reconciler.
     pub fn new(shells: Shells, docker: Docker, reconciler: Handle) -> Self {
-        Self { shells, docker, reconciler }
+        Self { shells, docker, reconciler, interrupted: None }
+    }
+
+    /// The same, but giving up and undoing when this turns true.
+    #[must_use]
+    pub fn interruptible(self, interrupted: watch::Receiver<bool>) -> Self {
+        Self { interrupted: Some(interrupted), ..self }
+    }
+
+    /// Has it be noticed at once that the user was interrupted.
+    pub async fn wake(&self) {
+        self.reconciler.wake().await;
     }
 
     /// Carries the intent out and waits until it has converged.
@@ -48,17 +64,19 @@ impl Frontend {
         let deadline = Instant::now() + timeout;
         let change = match intent {
             Intent::AddPorts { ports } => {
-                self.check_vswitchd(ports.iter().filter_map(|port| port.bridge.as_ref()))?;
-                Change::Attach(self.attachments(ports).await?)
+                self.check_vswitchd(ports.iter().filter_map(|port| port.bridge.as_ref())).await?;
+                self.check_host_addresses(&ports).await?;
+                Change::Attach(self.unless_interrupted(self.attachments(ports)).await??)
             }
             Intent::DelPort { bridge, interface, container } => {
-                Change::Detach(self.selected(bridge, Some(interface), vec![container]).await)
+                let selected = self.selected(bridge, Some(interface), vec![container]);
+                Change::Detach(self.unless_interrupted(selected).await?)
             }
             Intent::DelPorts { bridge, containers } => {
-                Change::Detach(self.selected(bridge, None, containers).await)
+                Change::Detach(self.unless_interrupted(self.selected(bridge, None, containers)).await?)
             }
             Intent::SetVlan { bridge, interface, container, vlan } => {
-                let sandbox = look_up(&self.docker, &container).await?;
+                let sandbox = self.unless_interrupted(look_up(&self.docker, &container)).await??;
                 let containers = vec![(container, Some(sandbox.owner.clone()))];
                 Change::SetVlan(Selected { bridge, interface: Some(interface), containers }, vlan, sandbox)
             }
@@ -70,7 +88,35 @@ impl Frontend {
                 return self.add_tunnel(bridge, tunnel, deadline).await;
             }
         };
-        self.reconciler.ask(change, deadline, progress).await
+        self.ask(change, deadline, progress).await
+    }
+
+    /// Asks the reconciler. A caller who leaves is noticed there, and what was made for it is undone; a command that is
+    /// interrupted waits for that.
+    async fn ask(
+        &self,
+        change: Change,
+        deadline: Instant,
+        progress: mpsc::Sender<Progress>,
+    ) -> Result<Outcome, Refused> {
+        self.unless_interrupted(std::future::ready(())).await?;
+        self.reconciler.ask(change, deadline, progress, self.interrupted.clone()).await
+    }
+
+    /// What comes of `work`, unless the user interrupts it; it changes nothing that would have to be undone.
+    async fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Result<T, Refused> {
+        let interrupted = async {
+            match self.interrupted.clone().as_mut() {
+                // Nobody is left who could interrupt.
+                Some(interrupted) => drop(interrupted.wait_for(|interrupted| *interrupted).await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = interrupted => Err(Refused::interrupted()),
+            done = work => Ok(done),
+        }
     }
 
     async fn attachments(&self, ports: Vec<AddPort>) -> Result<Vec<(Attachment, Sandbox)>, Refused> {
@@ -91,15 +137,43 @@ impl Frontend {
     }
 
     /// Says at once what would otherwise take until the deadline to find out.
-    fn check_vswitchd<'a>(&self, bridges: impl Iterator<Item = &'a LinkName>) -> Result<(), Refused> {
+    async fn check_vswitchd<'a>(&self, bridges: impl Iterator<Item = &'a LinkName>) -> Result<(), Refused> {
         let mut checked: Vec<&LinkName> = Vec::new();
         for bridge in bridges {
             if !checked.contains(&bridge) && self.shells.database.has_bridge(bridge) {
                 checked.push(bridge);
                 let socket = crate::place::management_socket(&self.shells.rundir, bridge.as_str());
-                if let Err(error) = std::os::unix::net::UnixStream::connect(&socket) {
-                    return Err(no_vswitchd(&socket, &error));
+                match tokio::net::UnixStream::connect(&socket).await {
+                    // One whose queue is full is there, only busy: the deadline tells.
+                    Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => {
+                        return Err(no_vswitchd(&socket, &error));
+                    }
+                    _ => {}
                 }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Frontend {
+    /// No container gets an address that this host has on the same bridge.
+    async fn check_host_addresses(&self, ports: &[AddPort]) -> Result<(), Refused> {
+        let mut of_bridges: BTreeMap<&LinkName, Vec<IpNet>> = BTreeMap::new();
+        for port in ports.iter().filter(|port| port.vlan == Vlan::UNTAGGED) {
+            let Some(bridge) = &port.bridge else { continue };
+            if !of_bridges.contains_key(bridge) {
+                // A bridge without a link has no addresses.
+                let addresses = self.shells.netlink.addresses(bridge.as_str()).await.unwrap_or_default();
+                of_bridges.insert(bridge, addresses);
+            }
+            let taken =
+                |address: &&IpNet| of_bridges[bridge].iter().any(|of_host| of_host.addr() == address.addr());
+            if let Some(address) = port.ipaddress.iter().find(taken) {
+                return Err(Refused::other(format!(
+                    "address {} is this host's own on {bridge}: choose another",
+                    address.addr()
+                )));
             }
         }
         Ok(())

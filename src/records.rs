@@ -12,8 +12,8 @@ use flowport_ovsdb_schema::flowport_local::Attachment as Row;
 
 use crate::model::{Attachment, EndpointId, Owner, Vlan};
 use crate::ovsdb::TransactionFailed;
-use crate::plan::RecordEffect;
-use crate::reconciler::Refused;
+use crate::refused::Refused;
+use crate::state::RecordEffect;
 
 pub use server::Server;
 

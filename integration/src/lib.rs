@@ -9,7 +9,10 @@
 //!
 //! The programs that look at the result (`ovs-vsctl`, `ip`, `ping`...) are oracles: the product calls none of them.
 
+pub mod bench;
+pub mod commands;
 pub mod oracle;
+pub mod wire;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,7 +1,11 @@
 //! Independent witnesses: the tools that users trust, run on a lab host or in a container's namespace. Each
 //! panics, with what the tool said, when the tool fails.
 
-use flowport::lab::{LabHost, Netns};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use flowport::lab::{LabHost, Netns, in_netns};
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -51,6 +55,74 @@ pub async fn ip(netns: &Netns, args: &[&str]) -> Value {
     }
 }
 
+/// `ip -j -d ARGS` in the namespace of a file, as a container's.
+pub async fn ip_at(netns: &Path, args: &[&str]) -> Value {
+    let output = output_at(netns, "ip", &[&["-j", "-d"], args].concat()).await;
+    assert!(output.status.success(), "ip {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    // Nothing to list is nothing at all.
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| Value::Array(Vec::new()))
+}
+
+/// What a program in the namespace of a file returns and prints.
+pub async fn output_at(netns: &Path, program: &str, args: &[&str]) -> Output {
+    let mut command = Command::new(program);
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let child = match in_netns(netns, || command.spawn()) {
+        Ok(Ok(child)) => child,
+        other => panic!("{command:?} in {}: {other:?}", netns.display()),
+    };
+    match child.wait_with_output().await {
+        Ok(output) => output,
+        Err(error) => panic!("{command:?}: {error}"),
+    }
+}
+
+/// The flow entries of a bridge by `ovs-ofctl`, without counters, sorted; `filter` as `ovs-ofctl dump-flows` has it.
+pub async fn flow_entries(host: &LabHost, bridge: &str, filter: &str) -> Vec<String> {
+    let text = ofctl(host, &["--no-stats", "--no-names", "dump-flows", bridge, filter]).await;
+    let mut entries: Vec<String> =
+        text.lines().map(|line| line.trim().to_owned()).filter(|line| line.contains("actions=")).collect();
+    entries.sort();
+    entries
+}
+
+/// Everything on a host that attaching or detaching might leave changed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Traces {
+    /// Names of the host's links.
+    pub links: BTreeSet<String>,
+    /// Rows of table `Interface`, by identity.
+    pub rows: BTreeSet<String>,
+    /// Rows of table `Port`, by identity.
+    pub ports: BTreeSet<String>,
+    /// Flow entries of the bridge.
+    pub flows: Vec<String>,
+    /// Groups of the bridge.
+    pub groups: BTreeSet<String>,
+}
+
+impl Traces {
+    /// What is there now.
+    pub async fn of(host: &LabHost, bridge: &str) -> Self {
+        let lines = |text: String| text.lines().map(|line| line.trim().to_owned()).collect::<BTreeSet<_>>();
+        let rows = async |table, columns| {
+            vsctl(host, &["--format=csv", "--no-headings", columns, "list", table]).await
+        };
+        let links = host_ip(host, &["link"]).await;
+        let links = links.as_array().into_iter().flatten().filter_map(|link| link["ifname"].as_str());
+        Self {
+            links: links.map(str::to_owned).collect(),
+            rows: lines(rows("interface", "--columns=_uuid,name,external_ids,options,ofport").await),
+            ports: lines(rows("port", "--columns=_uuid,name,tag,interfaces").await),
+            flows: flow_entries(host, bridge, "").await,
+            groups: lines(ofctl(host, &["dump-groups", bridge]).await)
+                .into_iter()
+                .filter(|l| l.contains("group_id"))
+                .collect(),
+        }
+    }
+}
+
 /// Whether one of `count` echo requests from the namespace is answered; each waits 1 s at most.
 pub async fn pings(netns: &Netns, target: &str, count: u32) -> bool {
     let count = count.to_string();
@@ -65,7 +137,7 @@ pub async fn pings(netns: &Netns, target: &str, count: u32) -> bool {
 /// TCP from `client` to the address `target` of `server` for one second; bits received per second.
 pub async fn tcp_throughput(server: &Netns, client: &Netns, target: &str) -> f64 {
     let mut listen = Command::new("iperf3");
-    listen.args(["-s", "-1", "-J"]).kill_on_drop(true).stdout(std::process::Stdio::null());
+    listen.args(["-s", "-1", "-J"]).kill_on_drop(true).stdout(Stdio::null());
     let mut listener = match server.spawn(&mut listen) {
         Ok(listener) => listener,
         Err(error) => panic!("{}", chain(&error)),
@@ -75,7 +147,10 @@ pub async fn tcp_throughput(server: &Netns, client: &Netns, target: &str) -> f64
     })
     .await;
     let report = run_in(client, Command::new("iperf3").args(["-J", "-t", "1", "-c", target])).await;
-    let _ = listener.wait().await;
+    // A server that no client reached waits for ever.
+    if tokio::time::timeout(DEADLINE, listener.wait()).await.is_err() {
+        panic!("no client of iperf3 came through to {target}: {report}");
+    }
     let report: Value = serde_json::from_str(&report).unwrap_or_default();
     report.pointer("/end/sum_received/bits_per_second").and_then(Value::as_f64).unwrap_or_default()
 }

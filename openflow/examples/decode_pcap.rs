@@ -3,6 +3,8 @@
 //! Takes classic pcap files of Ethernet or raw IP over IPv4, and the segments of each TCP direction in the order in which
 //! they were captured; what was sent again is left out by its sequence number.
 
+#![allow(clippy::print_stdout, reason = "it tells by printing")]
+
 use std::collections::HashMap;
 use std::error::Error;
 

@@ -1,5 +1,7 @@
 //! Prints the flows of a bridge, as ovs-ofctl dump-flows does: `cargo run --example dump_flows -- BRIDGE`.
 
+#![allow(clippy::print_stdout, reason = "it tells by printing")]
+
 mod common;
 
 use std::error::Error;

@@ -18,6 +18,11 @@
 //! # Ok::<(), flowport_openflow::BuildMatchError>(())
 //! ```
 
+#![allow(
+    clippy::large_enum_variant,
+    reason = "bodies and events are made once a message; boxes would be in the way of every match"
+)]
+
 pub mod action;
 pub mod flow_match;
 pub mod framer;

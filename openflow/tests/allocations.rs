@@ -1,5 +1,6 @@
 //! On the way of a packet-in in, and a flow-mod and a packet-out out, nothing is allocated but buffers of many messages.
 
+#![allow(clippy::print_stdout, reason = "it tells by printing")]
 #![allow(clippy::expect_used)]
 
 use std::alloc::System;

@@ -1,5 +1,6 @@
 //! Text: what this crate prints for flow-mods, group-mods and dumps is what ovs-ofctl prints for the same bytes.
 
+#![allow(clippy::print_stdout, reason = "a test tells by printing")]
 #![allow(clippy::expect_used)]
 
 #[path = "common/messages.rs"]

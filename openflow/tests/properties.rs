@@ -141,10 +141,11 @@ fn flow_mod() -> impl Strategy<Value = FlowMod> {
             goto.map(Instruction::goto_table),
             metadata.map(|(value, mask)| Instruction::write_metadata(value, mask)),
             meter.map(|meter| Instruction::Meter(MeterId(meter))),
-        ] {
-            if let Some(instruction) = instruction {
-                flow = flow.instruction(instruction);
-            }
+        ]
+        .into_iter()
+        .flatten()
+        {
+            flow = flow.instruction(instruction);
         }
         flow
     })

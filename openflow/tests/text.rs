@@ -1,5 +1,6 @@
 //! Reading text: what ovs-ofctl prints is read to what was printed, and what ovs-ofctl reads is read to the same.
 
+#![allow(clippy::print_stdout, reason = "a test tells by printing")]
 #![allow(clippy::expect_used)]
 
 use std::fs;
@@ -35,7 +36,7 @@ where
         match text.parse::<T>() {
             Err(error) => wrong.push(format!("{file}: {text}\n  {error}")),
             Ok(read) if read.to_string() != text => {
-                wrong.push(format!("{file}: {text}\n  is read as {}", read.to_string()))
+                wrong.push(format!("{file}: {text}\n  is read as {}", read.to_string()));
             }
             Ok(read) => equal += usize::from(read == *item),
         }
@@ -59,16 +60,12 @@ fn flow_mods_are_read_as_printed() {
 fn dumps_are_read_as_printed() {
     let (mut flows, mut groups) = (Vec::new(), Vec::new());
     for (file, body) in bodies() {
-        match body {
-            Body::MultipartReply(reply) => match reply.body {
-                MultipartReplyBody::Flow(all) => {
-                    flows.extend(all.into_iter().map(|flow| (file.clone(), flow)))
-                }
-                MultipartReplyBody::GroupDesc(all) => {
-                    groups.extend(all.into_iter().map(|group| (file.clone(), group)))
-                }
-                _ => {}
-            },
+        let Body::MultipartReply(reply) = body else { continue };
+        match reply.body {
+            MultipartReplyBody::Flow(all) => flows.extend(all.into_iter().map(|flow| (file.clone(), flow))),
+            MultipartReplyBody::GroupDesc(all) => {
+                groups.extend(all.into_iter().map(|group| (file.clone(), group)));
+            }
             _ => {}
         }
     }

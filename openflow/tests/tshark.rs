@@ -1,5 +1,6 @@
 //! Every message that can be built, dissected by tshark without complaint.
 
+#![allow(clippy::print_stderr, reason = "it tells by printing")]
 #![allow(clippy::expect_used)]
 
 #[path = "common/messages.rs"]

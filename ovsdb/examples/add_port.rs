@@ -1,6 +1,8 @@
 //! Adds an internal port in one transaction and waits for its OpenFlow port number:
 //! `cargo run --features tokio --example add_port BRIDGE PORT [REMOTE]`.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints")]
+
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::time::{Duration, Instant};

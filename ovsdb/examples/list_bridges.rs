@@ -1,5 +1,7 @@
 //! Prints the bridges and their ports: `cargo run --features tokio --example list_bridges [REMOTE]`.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints")]
+
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::time::Instant;

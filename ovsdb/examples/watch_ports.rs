@@ -1,5 +1,7 @@
 //! Prints ports as they come, change and go: `cargo run --features tokio --example watch_ports [REMOTE]`.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints")]
+
 use std::error::Error;
 
 use flowport_ovsdb::replica::RowChange;

@@ -73,8 +73,8 @@ pub(super) struct AddTunnelArgs {
     /// The tunnel key; flow: the network of each packet
     #[arg(long, value_name = "N|flow")]
     key: Option<String>,
-    /// The pre-shared key of IPsec (needs openvswitch-ipsec)
-    #[arg(long)]
+    /// The pre-shared key of IPsec (needs openvswitch-ipsec); in the environment other users of the host do not see it
+    #[arg(long, env = "FLOWPORT_PSK", hide_env_values = true)]
     psk: Option<String>,
 }
 

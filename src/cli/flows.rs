@@ -11,7 +11,8 @@ use crate::model::{Attachment, ContainerRef, EndpointId, OWN_COOKIES, OWN_COOKIE
 use crate::openflow::read_flows;
 use crate::ovsdb::Database;
 use crate::place;
-use crate::reconciler::{Refused, is_of};
+use crate::reconciler::is_of;
+use crate::refused::Refused;
 
 use super::{Failure, Global, output};
 

@@ -18,7 +18,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::model::BadWord;
-use crate::reconciler::Refused;
+use crate::refused::Refused;
 
 /// Containers on Open vSwitch: ports, flows and tunnels.
 #[derive(Parser)]

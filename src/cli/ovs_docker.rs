@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::intent::{AddBr, AddPort, Intent, parse_address};
 use crate::model::{DatapathType, LinkName};
-use crate::reconciler::Reason;
+use crate::refused::Reason;
 
 use super::submit::submit;
 use super::{Failure, Global, finish, output, ports};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::openflow::read_counters;
 use crate::ovsdb::{Database, ShownBridge, ShownPort};
 use crate::place;
-use crate::reconciler::Refused;
+use crate::refused::Refused;
 
 use super::{Failure, Global, output};
 

@@ -8,7 +8,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::daemon::protocol::{Answer, Ask};
 use crate::direct;
 use crate::intent::Intent;
-use crate::reconciler::{Outcome, Progress, Refused};
+use crate::reconciler::{Outcome, Progress};
+use crate::refused::Refused;
 
 use super::{Failure, Global, output};
 

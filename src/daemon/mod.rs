@@ -16,15 +16,17 @@ mod server;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::net::UnixListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::docker::Docker;
 use crate::frontend::Frontend;
 use crate::netlink::Netlink;
 use crate::ovsdb::Database;
-use crate::plan::Scope;
-use crate::reconciler::{Reconciler, Refused, Shells};
+use crate::reconciler::{Reconciler, Shells};
 use crate::records::{Records, Server as RecordsServer};
+use crate::refused::Refused;
+use crate::state::Scope;
 
 /// How long the parts may take to answer when the daemon starts.
 const START_TIME: Duration = Duration::from_secs(30);
@@ -48,11 +50,26 @@ pub struct Config {
 pub async fn run(config: Config, ready: impl FnOnce()) -> Result<(), Refused> {
     let begun = Instant::now();
     let [mut interrupt, mut terminate] = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
-    let run_dir = config.socket.parent().map(PathBuf::from).unwrap_or_default();
-    let listener = server::listen(&config.socket)?;
     let database = Database::connect(&config.db, START_TIME).await?;
+    // The lock first: whoever has it may take the place of a dead daemon's socket.
     let _lock = database.try_lock().await?;
-    let records_server = RecordsServer::start(&config.state, &run_dir, begun + START_TIME).await?;
+    // Who comes before it is ready is answered when it is.
+    let listener = server::listen(&config.socket)?;
+    let ended = serve(&config, database, listener, begun, ready, [&mut interrupt, &mut terminate]).await;
+    server::leave(&config.socket);
+    ended
+}
+
+async fn serve(
+    config: &Config,
+    database: Database,
+    listener: UnixListener,
+    begun: Instant,
+    ready: impl FnOnce(),
+    [interrupt, terminate]: [&mut std::io::Result<Signal>; 2],
+) -> Result<(), Refused> {
+    let run_dir = config.socket.parent().map(PathBuf::from).unwrap_or_default();
+    let mut records_server = RecordsServer::start(&config.state, &run_dir, begun + START_TIME).await?;
     let records = Records::connect(&records_server, START_TIME).await?;
     let netlink = Netlink::open();
     let link_news = netlink.subscribe().await?;
@@ -70,15 +87,15 @@ pub async fn run(config: Config, ready: impl FnOnce()) -> Result<(), Refused> {
         () = server::serve(listener, frontend) => {}
         () = containers::watch(docker, handle.clone()) => {}
         () = links::watch(link_news, handle) => {}
-        _ = caught(&mut interrupt) => {}
-        _ = caught(&mut terminate) => {}
+        () = records_server.keep() => {}
+        _ = caught(interrupt) => {}
+        _ = caught(terminate) => {}
     }
     tracing::info!("stopping; ports and flows stay as they are");
-    server::leave(&config.socket);
     Ok(())
 }
 
-async fn caught(signal: &mut std::io::Result<tokio::signal::unix::Signal>) -> Option<()> {
+async fn caught(signal: &mut std::io::Result<Signal>) -> Option<()> {
     match signal {
         Ok(signal) => signal.recv().await,
         Err(_) => std::future::pending().await,

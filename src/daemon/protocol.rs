@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::intent::Intent;
-use crate::reconciler::{Outcome, Progress, Refused};
+use crate::reconciler::{Outcome, Progress};
+use crate::refused::Refused;
 
 /// The longest question: 10,000 ports of `add-ports` with many words each, in bytes.
 pub(super) const LONGEST_ASK: usize = 16 << 20;

@@ -2,21 +2,27 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::frontend::Frontend;
-use crate::reconciler::Refused;
+use crate::refused::Refused;
 
 use super::protocol::{Answer, Ask, LONGEST_ASK};
 
 /// Newer news make older ones worthless.
 const PROGRESS_DEPTH: usize = 4;
+
+/// The wait after a connection that could not be accepted.
+const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
+/// The longest that a caller may have the daemon wait, as on the command line: arithmetic on instants stays sound.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400);
 
 /// Listens on the socket; what a dead daemon left there is replaced.
 pub(super) fn listen(socket: &Path) -> Result<UnixListener, Refused> {
@@ -43,10 +49,12 @@ pub(super) fn listen(socket: &Path) -> Result<UnixListener, Refused> {
     Ok(listener)
 }
 
-/// Takes the socket away, so that commands know at once that nobody listens.
+/// Takes the socket away, so that commands know at once that nobody listens. What is no socket is not ours.
 pub(super) fn leave(socket: &Path) {
-    // That it is not there is how it should be.
-    let _ = fs::remove_file(socket);
+    if fs::symlink_metadata(socket).is_ok_and(|found| found.file_type().is_socket()) {
+        // That it is not there is how it should be.
+        let _ = fs::remove_file(socket);
+    }
 }
 
 /// Answers one question a connection, many at the same time.
@@ -56,7 +64,11 @@ pub(super) async fn serve(listener: UnixListener, frontend: Frontend) {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => conversations.push(converse(stream, frontend.clone())),
-                Err(error) => tracing::warn!("cannot accept a connection: {error}"),
+                Err(error) => {
+                    tracing::warn!("cannot accept a connection: {error}");
+                    // Too many open files, as a rule: it fails again at once until some are closed.
+                    tokio::time::sleep(ACCEPT_AGAIN_AFTER).await;
+                }
             },
             Some(()) = conversations.next() => {}
         }
@@ -79,14 +91,23 @@ async fn converse(stream: UnixStream, frontend: Frontend) {
             return;
         }
     };
-    tracing::info!(intent = %serde_json::to_string(&ask.intent).unwrap_or_default(), "asked");
+    tracing::info!(intent = %ask.intent.in_short(), "asked");
     let (progress, mut news) = mpsc::channel(PROGRESS_DEPTH);
-    let carried_out = frontend.carry_out(ask.intent, ask.timeout, progress);
+    let (interruption, interrupted) = watch::channel(false);
+    let wake = frontend.clone();
+    let frontend = frontend.interruptible(interrupted);
+    let carried_out = frontend.carry_out(ask.intent, ask.timeout.min(LONGEST_TIMEOUT), progress);
     tokio::pin!(carried_out);
+    let mut rest = [0];
     let answer = loop {
         tokio::select! {
             outcome = &mut carried_out => break outcome,
             Some(progress) = news.recv() => say(&mut writer, &Answer::Progress(progress)).await,
+            // A caller says nothing more, and so this is the end of it: interrupted, or killed.
+            _ = reader.read(&mut rest), if !*interruption.borrow() => {
+                interruption.send_replace(true);
+                wake.wake().await;
+            }
         }
     };
     let answer = match answer {

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use crate::lab::{self, HostOptions, Lab, LabError, LabHost, Netns, Purpose};
-use crate::reconciler::Refused;
+use crate::refused::Refused;
 
 use checks::{Place, ping, pull};
 use story::{Story, ms};

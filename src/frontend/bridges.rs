@@ -1,15 +1,19 @@
 //! Bridges and tunnels: rows that Open vSwitch itself keeps true once they are there.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Instant;
 
+use futures_util::stream::{self, StreamExt};
 use tokio::sync::mpsc;
 
-use crate::model::{BridgeSpec, LinkName, Remote, Tunnel};
+use crate::docker::Docker;
+use crate::model::{BridgeSpec, LinkName, Owner, Remote, Sandbox, Tunnel};
 use crate::ovsdb::TakenUp;
-use crate::reconciler::{Change, Outcome, Refused};
+use crate::reconciler::{Change, Outcome};
+use crate::refused::Refused;
 
-use super::Frontend;
+use super::{Frontend, LOOKUPS_AT_ONCE, sandbox_of};
 
 impl Frontend {
     pub(super) async fn add_br(&self, spec: BridgeSpec, deadline: Instant) -> Result<Outcome, Refused> {
@@ -29,16 +33,26 @@ impl Frontend {
             self.check_uplink(uplink).await?;
         }
         let revision = database.add_bridge(&spec).await?;
-        let made = match self.bridge_taken_up(name, revision, deadline).await {
-            Ok(()) => self.configure_local_port(&spec).await,
-            Err(refused) => Err(refused),
-        };
-        if let Err(refused) = made {
+        let made = self.finish_bridge(&spec, revision, deadline).await;
+        if made.is_err() {
             // What could not be finished is taken back; if that fails too, the first reason is the one to tell.
             let _ = database.del_bridge(name).await;
-            return Err(refused);
         }
-        self.settle(name.clone(), deadline).await
+        made
+    }
+
+    async fn finish_bridge(
+        &self,
+        spec: &BridgeSpec,
+        revision: i64,
+        deadline: Instant,
+    ) -> Result<Outcome, Refused> {
+        self.bridge_taken_up(&spec.name, revision, deadline).await?;
+        if let Some(uplink) = &spec.uplink {
+            self.port_taken_up(uplink, revision, deadline).await?;
+        }
+        self.configure_local_port(spec).await?;
+        self.settle(spec.name.clone(), deadline).await
     }
 
     pub(super) async fn del_br(&self, name: &LinkName, deadline: Instant) -> Result<Outcome, Refused> {
@@ -50,10 +64,11 @@ impl Frontend {
                 "bridge {name} was not made by Flowport: if it may go, `ovs-vsctl del-br {name}`"
             )));
         }
-        let attached = rows.ports.values().filter(|row| row.bridge == *name).count();
+        let attached = self.reconciler.attached_to(name.clone()).await;
         if attached > 0 {
             return Err(Refused::other(format!(
-                "bridge {name} has {attached} container ports: detach them first with `flowport del-ports {name} --all`"
+                "bridge {name} has {attached} ports of containers, stopped ones included: \
+                 detach them first with `flowport del-ports {name} --all`"
             )));
         }
         let revision = database.del_bridge(name).await?;
@@ -68,12 +83,18 @@ impl Frontend {
         let rows = database.rows();
         let bridge = rows.bridges.get(&name).ok_or_else(|| Refused::no_such_bridge(&name))?;
         if !bridge.managed {
-            self.check_vswitchd([&name].into_iter())?;
-            let revision = database.adopt_bridge(bridge.row).await?;
+            self.check_vswitchd([&name].into_iter()).await?;
+            let (revision, before) = database.adopt_bridge(bridge.row).await?;
             // The flow entries go in only when the switch has dropped its own for the changed fail mode.
-            if let TakenUp::Late = database.taken_up(None, revision, deadline).await {
-                return Err(late(&name));
+            let adopted = match database.taken_up(None, revision, deadline).await {
+                TakenUp::Late => Err(late(&name)),
+                _ => self.settle(name, deadline).await,
+            };
+            if adopted.is_err() {
+                // It would forward nothing: better as it was.
+                let _ = database.give_bridge_back(bridge.row, before).await;
             }
+            return adopted;
         }
         self.settle(name, deadline).await
     }
@@ -93,22 +114,25 @@ impl Frontend {
                 tunnel.name
             )));
         }
-        match tunnel.remote {
-            Remote::Ip(ip) => self.check_remote(ip, &tunnel).await?,
+        let underlay = match tunnel.remote {
+            Remote::Ip(ip) => self.check_remote(ip, &tunnel).await?.map(|mtu| (ip, mtu)),
             Remote::Flow if row.managed => {
                 return Err(Refused::other(format!(
                     "remote=flow needs flow entries that name the hosts, and {bridge} is Flowport's own: give --remote=IP"
                 )));
             }
-            Remote::Flow => {}
-        }
-        self.check_vswitchd([&bridge].into_iter())?;
+            Remote::Flow => None,
+        };
+        self.check_vswitchd([&bridge].into_iter()).await?;
         let revision = database.add_tunnel(row.row, &tunnel).await?;
-        if let Err(refused) = self.port_taken_up(&tunnel.name, revision, deadline).await {
+        let made = match self.port_taken_up(&tunnel.name, revision, deadline).await {
+            Ok(()) => self.fit(bridge, underlay, deadline).await,
+            Err(refused) => Err(refused),
+        };
+        if made.is_err() {
             let _ = database.del_port(row.row, tunnel.name.as_str()).await;
-            return Err(refused);
         }
-        self.settle(bridge, deadline).await
+        made
     }
 
     async fn check_uplink(&self, uplink: &LinkName) -> Result<(), Refused> {
@@ -134,16 +158,16 @@ impl Frontend {
         }
     }
 
-    /// A tunnel to this host itself would loop.
-    async fn check_remote(&self, remote: IpAddr, tunnel: &Tunnel) -> Result<(), Refused> {
+    /// The MTU of the way to the remote in bytes, if there is one. A tunnel to this host itself would loop.
+    async fn check_remote(&self, remote: IpAddr, tunnel: &Tunnel) -> Result<Option<u32>, Refused> {
         let route = self.shells.netlink.route_to(remote).await.ok().flatten();
-        if route.is_some_and(|path| path.link.name == "lo") {
+        if route.as_ref().is_some_and(|path| path.link.name == "lo") {
             return Err(Refused::other(format!(
                 "remote {remote} of tunnel {} is an address of this host: give the other host's",
                 tunnel.name
             )));
         }
-        Ok(())
+        Ok(route.map(|path| path.mtu))
     }
 
     async fn configure_local_port(&self, spec: &BridgeSpec) -> Result<(), Refused> {
@@ -162,7 +186,8 @@ impl Frontend {
         revision: i64,
         deadline: Instant,
     ) -> Result<(), Refused> {
-        match self.shells.database.taken_up(Some(name.as_str()), revision, deadline).await {
+        let taken_up = self.shells.database.taken_up(Some(name.as_str()), revision, deadline);
+        match self.unless_interrupted(taken_up).await? {
             TakenUp::Yes => Ok(()),
             TakenUp::Late => Err(late(name)),
             TakenUp::Failed(why) => Err(Refused::other(format!(
@@ -173,7 +198,8 @@ impl Frontend {
     }
 
     async fn port_taken_up(&self, name: &LinkName, revision: i64, deadline: Instant) -> Result<(), Refused> {
-        match self.shells.database.taken_up(Some(name.as_str()), revision, deadline).await {
+        let taken_up = self.shells.database.taken_up(Some(name.as_str()), revision, deadline);
+        match self.unless_interrupted(taken_up).await? {
             TakenUp::Yes => Ok(()),
             TakenUp::Late => Err(late(name)),
             TakenUp::Failed(why) => Err(Refused::other(format!(
@@ -183,10 +209,34 @@ impl Frontend {
         }
     }
 
+    /// Waits until the bridge forwards over its new tunnel, and what its containers send fits into that.
+    async fn fit(
+        &self,
+        bridge: LinkName,
+        underlay: Option<(IpAddr, u32)>,
+        deadline: Instant,
+    ) -> Result<Outcome, Refused> {
+        let rows = self.shells.database.rows();
+        let owners: BTreeSet<Owner> = rows
+            .ports
+            .values()
+            .filter(|row| row.bridge == bridge)
+            .map(|row| row.attachment.owner.clone())
+            .collect();
+        let lookups = owners.into_iter().map(|owner| running(self.docker.clone(), owner));
+        let sandboxes =
+            stream::iter(lookups).buffered(LOOKUPS_AT_ONCE).filter_map(std::future::ready).collect();
+        let sandboxes = self.unless_interrupted(sandboxes).await?;
+        let (progress, _) = mpsc::channel(1);
+        let change = Change::Fit { bridge, sandboxes, underlay };
+        self.reconciler.ask(change, deadline, progress, self.interrupted.clone()).await?;
+        Ok(Outcome::default())
+    }
+
     /// Waits until the bridge, if it is managed, forwards as it should.
     async fn settle(&self, bridge: LinkName, deadline: Instant) -> Result<Outcome, Refused> {
         let (progress, _) = mpsc::channel(1);
-        self.reconciler.ask(Change::Settle(bridge), deadline, progress).await
+        self.reconciler.ask(Change::Settle(bridge), deadline, progress, self.interrupted.clone()).await
     }
 }
 
@@ -194,4 +244,10 @@ fn late(name: &LinkName) -> Refused {
     Refused::other(format!(
         "timed out: ovs-vswitchd has not taken up {name}: is it running? see `systemctl status openvswitch-switch`"
     ))
+}
+
+/// The sandbox of a container that is known by its identity, if it runs and can be found.
+async fn running(docker: Docker, owner: Owner) -> Option<Sandbox> {
+    let pid = if owner.is_docker() { docker.container(owner.as_str()).await.ok()?.pid } else { None };
+    sandbox_of(&owner, pid)
 }

@@ -6,7 +6,7 @@ use crate::docker::Docker;
 use crate::model::{ContainerRef, Owner, Sandbox};
 use crate::netlink::{Netns, NetnsError};
 use crate::process;
-use crate::reconciler::Refused;
+use crate::refused::Refused;
 
 /// The sandbox of the container that the user means.
 ///

@@ -65,6 +65,22 @@ pub enum Intent {
     AddTunnel(AddTunnel),
 }
 
+impl Intent {
+    /// A line for the log: no secret, and no list of thousands of ports.
+    pub fn in_short(&self) -> String {
+        let shown = match self {
+            Self::AddPorts { ports } if ports.len() > 1 => {
+                return format!("add-ports: {} ports", ports.len());
+            }
+            Self::AddTunnel(tunnel) if tunnel.psk.is_some() => {
+                Self::AddTunnel(AddTunnel { psk: Some("...".into()), ..tunnel.clone() })
+            }
+            other => other.clone(),
+        };
+        serde_json::to_string(&shown).unwrap_or_default()
+    }
+}
+
 /// Words of `add-br`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -133,4 +149,17 @@ pub fn parse_address(text: &str) -> Result<IpNet, crate::model::BadWord> {
             "address {text:?} is no IP address: write it as 10.0.0.2/24 or fd00::2/64"
         ))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_is_told_no_secret() {
+        let line = r#"{"do":"add-tunnel","bridge":"br0","name":"t0","type":"gre","remote":"10.0.0.2","psk":"open sesame"}"#;
+        let intent: Intent = serde_json::from_str(line).unwrap();
+        let logged = intent.in_short();
+        assert!(logged.contains("10.0.0.2") && !logged.contains("sesame"), "{logged}");
+    }
 }

@@ -122,6 +122,7 @@ impl LabError {
 /// `[--] COMMAND ARGS...` runs COMMAND in a new lab and exits as it does (128 + N when signal N ended it);
 /// `@init` and `@guard` are the lab's own processes. To be called before any thread or runtime is started.
 #[must_use]
+#[expect(clippy::print_stderr, reason = "a program of its own, started before the command line is read")]
 pub fn main(args: &[OsString]) -> ExitCode {
     let args = if args.first().is_some_and(|first| first == "--") { &args[1..] } else { args };
     let result = match args.first().and_then(|first| first.to_str()) {

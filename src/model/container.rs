@@ -64,8 +64,9 @@ impl fmt::Display for ContainerRef {
         match self {
             Self::Docker(name) => f.write_str(name),
             Self::Netns(path) => match path.strip_prefix(Self::NETNS_DIR) {
-                Ok(name) => write!(f, "netns:{}", name.display()),
-                Err(_) => write!(f, "netns:{}", path.display()),
+                // One below another directory there has no name, only a path.
+                Ok(name) if name.components().count() == 1 => write!(f, "netns:{}", name.display()),
+                _ => write!(f, "netns:{}", path.display()),
             },
             Self::Pid(pid) => write!(f, "pid:{pid}"),
         }
@@ -178,6 +179,17 @@ mod tests {
         for text in ["", "netns:", "netns:a/b", "pid:", "pid:0", "pid:x", "a b", "a:b"] {
             assert!(text.parse::<ContainerRef>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_shown_names_the_same() {
+        for text in
+            ["c1", "netns:a", "netns:/proc/7/ns/net", "netns:/run/netns/a/b", "netns:/run/netns", "pid:7"]
+        {
+            let container: ContainerRef = text.parse().unwrap();
+            assert_eq!(container.to_string(), text);
+        }
+        assert_eq!("netns:/run/netns/a".parse::<ContainerRef>().unwrap().to_string(), "netns:a");
     }
 
     #[test]

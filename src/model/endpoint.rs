@@ -1,6 +1,7 @@
 //! The identity of an endpoint, and the marks that are made of it.
 
 use std::fmt;
+use std::str::FromStr;
 
 use super::{LinkName, Owner};
 
@@ -36,9 +37,7 @@ impl EndpointId {
 
     /// The endpoint whose host end has this name.
     pub fn from_host_link(name: &str) -> Option<Self> {
-        let digits = name.strip_prefix("fp").filter(|digits| digits.len() == 12)?;
-        digits.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f')).then_some(())?;
-        Self::from_bits(u64::from_str_radix(digits, 16).ok()?)
+        name.strip_prefix("fp")?.parse().ok()
     }
 
     /// The cookie of the endpoint's flow entries.
@@ -59,6 +58,22 @@ impl EndpointId {
 
     fn from_bits(bits: u64) -> Option<Self> {
         (bits & Self::MARK != 0).then_some(Self(bits))
+    }
+}
+
+/// The text is none that an endpoint is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no endpoint is written like this")]
+pub struct NoEndpoint;
+
+impl FromStr for EndpointId {
+    type Err = NoEndpoint;
+
+    fn from_str(digits: &str) -> Result<Self, NoEndpoint> {
+        let lower_hex = |c: u8| matches!(c, b'0'..=b'9' | b'a'..=b'f');
+        let written = digits.len() == 12 && digits.bytes().all(lower_hex);
+        let bits = u64::from_str_radix(digits, 16).ok().filter(|_| written);
+        bits.and_then(Self::from_bits).ok_or(NoEndpoint)
     }
 }
 

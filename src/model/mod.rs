@@ -13,7 +13,9 @@ mod vlan;
 pub use attachment::{Attachment, DEFAULT_MTU};
 pub use bridge::{BridgeSpec, DatapathType};
 pub use container::{ContainerRef, Owner, Sandbox};
-pub use endpoint::{EndpointId, OWN_COOKIES, OWN_COOKIES_MASK, SHARED_COOKIE, SHARED_COOKIE_MASK};
+pub use endpoint::{
+    EndpointId, NoEndpoint, OWN_COOKIES, OWN_COOKIES_MASK, SHARED_COOKIE, SHARED_COOKIE_MASK,
+};
 pub use mac::Mac;
 pub use names::LinkName;
 pub use route::Route;

@@ -4,16 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use flowport_openflow::session::Event as SessionEvent;
-use flowport_openflow::{Body, FlowMod, GroupMod, MultipartReplyBody, MultipartRequestBody};
+use flowport_openflow::{Body, FlowMod, GroupMod, Match, MultipartReplyBody, MultipartRequestBody, TableId};
 use tokio::sync::mpsc;
 
 use crate::model::LinkName;
 use crate::pipeline::{Flow, Group};
-use crate::plan::{FlowChanges, Installed};
-use crate::reconciler::Event;
+use crate::state::{FlowChanges, Installed};
 
 use super::exchange::{Exchange, OpenFlowError};
-use super::{DatapathEvent, ReadScope, installed};
+use super::{DatapathEvent, ReadScope, Report, installed};
 
 /// The wait before the channel is tried again, at first and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(20);
@@ -25,14 +24,16 @@ pub(super) async fn run(
     bridge: LinkName,
     read: ReadScope,
     mut bundles: mpsc::Receiver<FlowChanges>,
-    events: mpsc::Sender<Event>,
+    reports: mpsc::Sender<Report>,
 ) {
-    let reporter = Reporter { bridge, events };
+    let reporter = Reporter { bridge, reports };
     let mut wait = FIRST_WAIT;
     loop {
         match open(&socket, &read).await {
             Ok((mut exchange, installed)) => {
                 wait = FIRST_WAIT;
+                // Changes that were meant for the channel as it was are planned anew for this one.
+                while bundles.try_recv().is_ok() {}
                 reporter.report(DatapathEvent::Read(installed)).await;
                 let why = serve(&mut exchange, &mut bundles, &reporter).await;
                 reporter.report(DatapathEvent::Lost(why.to_string())).await;
@@ -40,8 +41,6 @@ pub(super) async fn run(
             Err(error) if error.is_nobody() => reporter.report(DatapathEvent::Away(error.to_string())).await,
             Err(error) => reporter.report(DatapathEvent::Lost(error.to_string())).await,
         }
-        // Changes that were meant for the channel as it was are planned anew for the next.
-        while bundles.try_recv().is_ok() {}
         tokio::time::sleep(wait).await;
         wait = LONGEST_WAIT.min(wait * 2);
     }
@@ -96,21 +95,22 @@ async fn serve(
 
 struct Reporter {
     bridge: LinkName,
-    events: mpsc::Sender<Event>,
+    reports: mpsc::Sender<Report>,
 }
 
 impl Reporter {
     async fn report(&self, event: DatapathEvent) {
         // Without a reconciler nobody wants to know.
-        let _ = self.events.send(Event::Datapath(self.bridge.clone(), event)).await;
+        let _ = self.reports.send(Report { bridge: self.bridge.clone(), event }).await;
     }
 }
 
 /// The messages of a bundle, in the order of [`FlowChanges`].
-fn messages(changes: &FlowChanges) -> Vec<Body> {
+pub fn messages(changes: &FlowChanges) -> Vec<Body> {
     let FlowChanges {
         added_groups,
         modified_groups,
+        deleted_endpoints,
         deleted_flows,
         added_flows,
         modified_flows,
@@ -121,6 +121,10 @@ fn messages(changes: &FlowChanges) -> Vec<Body> {
         added_groups.iter().map(|group| GroupMod::add(group.id, Group::TYPE, buckets(group)).into());
     let modified_groups =
         modified_groups.iter().map(|group| GroupMod::modify(group.id, Group::TYPE, buckets(group)).into());
+    // ovs-vswitchd takes in 50 messages a round of all its work: one an endpoint, not one an entry.
+    let deleted_endpoints = deleted_endpoints.iter().map(|endpoint| {
+        FlowMod::delete(TableId::ALL, Match::default()).cookie_masked(endpoint.cookie(), u64::MAX).into()
+    });
     let deleted_flows = deleted_flows.iter().map(|(key, cookie)| {
         FlowMod::delete_strict(key.table_id, key.priority, key.matches.clone())
             .cookie_masked(*cookie, u64::MAX)
@@ -131,6 +135,7 @@ fn messages(changes: &FlowChanges) -> Vec<Body> {
     let deleted_groups = deleted_groups.iter().map(|group| GroupMod::delete(*group).into());
     added_groups
         .chain(modified_groups)
+        .chain(deleted_endpoints)
         .chain(deleted_flows)
         .chain(added_flows)
         .chain(modified_flows)
@@ -138,10 +143,7 @@ fn messages(changes: &FlowChanges) -> Vec<Body> {
         .collect()
 }
 
-fn written(
-    command: fn(flowport_openflow::TableId, u16, flowport_openflow::Match) -> FlowMod,
-    flow: &Flow,
-) -> Body {
+fn written(command: fn(TableId, u16, Match) -> FlowMod, flow: &Flow) -> Body {
     let key = &flow.key;
     let mut flow_mod = command(key.table_id, key.priority, key.matches.clone()).cookie(flow.cookie);
     flow_mod.instructions = flow.instructions.clone();

@@ -13,6 +13,7 @@ use flowport_openflow::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
+use crate::deadline::at;
 use crate::place;
 
 /// How much is read at once: many messages of a long reply.
@@ -95,7 +96,7 @@ impl Exchange {
                     n => self.session.handle_input(Instant::now(), &self.input[..n])?,
                 },
                 written = writer.write(unwritten), if !unwritten.is_empty() => self.written += written?,
-                () = crate::reconciler::at(deadline) => self.session.handle_timeout(Instant::now())?,
+                () = at(deadline) => self.session.handle_timeout(Instant::now())?,
             }
         }
     }

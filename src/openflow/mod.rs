@@ -10,9 +10,9 @@ use flowport_openflow::{FlowStats, FlowStatsRequest};
 use tokio::sync::mpsc;
 
 use crate::model::{EndpointId, LinkName, OWN_COOKIES, OWN_COOKIES_MASK, SHARED_COOKIE, SHARED_COOKIE_MASK};
-use crate::plan::{FlowChanges, Installed};
-use crate::reconciler::Event;
+use crate::state::{FlowChanges, Installed};
 
+pub use channel::messages;
 pub use exchange::{OpenFlowError, read_counters, read_flows};
 
 /// The bundles that may wait for a channel: the reconciler sends the next when the one before is answered.
@@ -28,7 +28,16 @@ pub struct Datapath {
     task: tokio::task::JoinHandle<()>,
 }
 
-/// What a channel reports.
+/// What a channel reports, and of which bridge it is.
+#[derive(Debug)]
+pub struct Report {
+    /// The bridge.
+    pub bridge: LinkName,
+    /// What happened.
+    pub event: DatapathEvent,
+}
+
+/// What happened to a channel.
 #[derive(Debug)]
 pub enum DatapathEvent {
     /// It is open, and this is what the datapath holds of ours.
@@ -75,11 +84,11 @@ impl Datapath {
         rundir: &Path,
         bridge: &LinkName,
         read: ReadScope,
-        events: mpsc::Sender<Event>,
+        reports: mpsc::Sender<Report>,
     ) -> Self {
         let (bundles, queue) = mpsc::channel(BUNDLES);
         let socket = crate::place::management_socket(rundir, bridge.as_str());
-        let task = tokio::spawn(channel::run(socket, bridge.clone(), read, queue, events));
+        let task = tokio::spawn(channel::run(socket, bridge.clone(), read, queue, reports));
         Self { bundles, task }
     }
 

@@ -23,6 +23,13 @@ pub enum TakenUp {
     Late,
 }
 
+/// Who forwarded on a bridge before it was adopted.
+#[derive(Clone, Debug, Default)]
+pub struct Forwarding {
+    fail_mode: Option<BridgeFailMode>,
+    mark: Option<String>,
+}
+
 impl Database {
     /// Whether there is a bridge of this name.
     pub fn has_bridge(&self, name: &LinkName) -> bool {
@@ -68,9 +75,14 @@ impl Database {
         self.commit_revision(transaction).await
     }
 
-    /// Marks a bridge as managed: no flow entries but those it is given, OpenFlow 1.3 among what it speaks.
-    pub async fn adopt_bridge(&self, row: Uuid) -> Result<i64, TransactionFailed> {
+    /// Marks a bridge as managed: no flow entries but those it is given, OpenFlow 1.3 among what it speaks. Returns the
+    /// configuration's number, and the way back.
+    pub async fn adopt_bridge(&self, row: Uuid) -> Result<(i64, Forwarding), TransactionFailed> {
         let mut transaction = self.transaction();
+        let before = self.client.replica().row::<Bridge>(row).map(|found| Forwarding {
+            fail_mode: found.fail_mode.clone(),
+            mark: found.external_ids.get(marks::BRIDGE).cloned(),
+        });
         let bridge = || Where::<Bridge>::row(row);
         transaction.update(bridge(), [Bridge::FAIL_MODE.set(Some(BridgeFailMode::from("secure")))]);
         // An empty set of protocols stands for all that the switch knows.
@@ -80,7 +92,19 @@ impl Database {
             transaction.mutate(bridge(), [Bridge::PROTOCOLS.insert([BridgeProtocols::from("OpenFlow13")])]);
         }
         transaction.mutate(bridge(), [Bridge::EXTERNAL_IDS.put([(marks::BRIDGE, marks::MANAGED)])]);
-        self.commit_revision(transaction).await
+        Ok((self.commit_revision(transaction).await?, before.unwrap_or_default()))
+    }
+
+    /// Has a bridge forward as it did before it was adopted.
+    pub async fn give_bridge_back(&self, row: Uuid, before: Forwarding) -> Result<(), TransactionFailed> {
+        let mut transaction = self.transaction();
+        let bridge = || Where::<Bridge>::row(row);
+        transaction.update(bridge(), [Bridge::FAIL_MODE.set(before.fail_mode)]);
+        transaction.mutate(bridge(), [Bridge::EXTERNAL_IDS.remove([marks::BRIDGE])]);
+        if let Some(mark) = before.mark {
+            transaction.mutate(bridge(), [Bridge::EXTERNAL_IDS.insert([(marks::BRIDGE, mark)])]);
+        }
+        self.commit_revision(transaction).await.map(drop)
     }
 
     /// Inserts a tunnel port.
@@ -137,9 +161,10 @@ impl Database {
         let read = transaction.select(Where::<OpenVSwitch>::all());
         let committed = self.commit(transaction).await?;
         let rows = committed.rows::<OpenVSwitch>(read);
-        rows.first()
-            .map(|(_, row)| row.next_cfg)
-            .ok_or_else(|| TransactionFailed("table Open_vSwitch has no row: run `ovs-vsctl init`".into()))
+        rows.first().map(|(_, row)| row.next_cfg).ok_or_else(|| TransactionFailed {
+            line: "table Open_vSwitch has no row: run `ovs-vsctl init`".into(),
+            objects: false,
+        })
     }
 }
 

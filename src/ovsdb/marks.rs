@@ -22,6 +22,11 @@ const ROUTES: &str = "flowport-routes";
 const MAC: &str = "flowport-mac";
 const MTU: &str = "flowport-mtu";
 
+/// Of an Interface row: set when a daemon has the attachment on record.
+pub(super) const RECORDED: &str = "flowport-recorded";
+/// Of the Open_vSwitch row, with an endpoint behind it: the port was on record, and was detached while no daemon ran.
+const DETACHED: &str = "flowport-detached-";
+
 /// Of a Bridge row: who forwards on it, [`MANAGED`] or [`PLAIN`].
 pub(super) const BRIDGE: &str = "flowport";
 /// Flowport forwards.
@@ -49,6 +54,16 @@ pub(super) fn of_attachment(attachment: &Attachment) -> BTreeMap<String, String>
     }
     marks.extend(mtu.map(|mtu| (MTU.to_owned(), mtu.to_string())));
     marks
+}
+
+/// The mark that an endpoint was detached while no daemon ran.
+pub(super) fn detached(endpoint: EndpointId) -> String {
+    format!("{DETACHED}{endpoint}")
+}
+
+/// The endpoints that were detached while no daemon ran, by the marks of the Open_vSwitch row.
+pub(super) fn all_detached(marks: &BTreeMap<String, String>) -> impl Iterator<Item = EndpointId> {
+    marks.keys().filter_map(|mark| mark.strip_prefix(DETACHED)?.parse().ok())
 }
 
 /// The attachment that an Interface row tells of, with the name, bridge and network that its Port row tells of.

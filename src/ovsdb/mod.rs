@@ -16,9 +16,9 @@ use flowport_ovsdb::{
 use flowport_ovsdb_schema::open_vswitch::{Bridge, Interface, OpenVSwitch, Port};
 use tokio::sync::watch;
 
-use crate::reconciler::Refused;
+use crate::refused::Refused;
 
-pub use bridges::TakenUp;
+pub use bridges::{Forwarding, TakenUp};
 pub use observe::Rows;
 pub use show::{ShownBridge, ShownPort};
 
@@ -35,12 +35,22 @@ pub struct Database {
 
 /// A transaction that changed nothing.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct TransactionFailed(String);
+#[error("{line}")]
+pub struct TransactionFailed {
+    line: String,
+    /// Whether the database objects to what it was asked for, whoever asks and whenever.
+    pub objects: bool,
+}
 
 impl From<TransactError> for TransactionFailed {
     fn from(error: TransactError) -> Self {
-        Self(error.to_string())
+        use TransactError::{Constraint, Disconnected, DuplicateUuid, NotConnected, Refused};
+        let start = "is ovsdb-server running? see `systemctl status openvswitch-switch`";
+        let line = match &error {
+            NotConnected { .. } | Disconnected { .. } => format!("{error}: {start}"),
+            _ => error.to_string(),
+        };
+        Self { line, objects: matches!(error, Constraint { .. } | DuplicateUuid(_) | Refused(_)) }
     }
 }
 
@@ -118,25 +128,29 @@ impl Database {
 
 /// The columns that are looked at; statistics, which change all the time, are not among them.
 fn watched() -> Monitor {
-    Monitor::of_only::<OpenVSwitch>(&[OpenVSwitch::BRIDGES.any(), OpenVSwitch::CUR_CFG.any()])
-        .and_only::<Bridge>(&[
-            Bridge::NAME.any(),
-            Bridge::PORTS.any(),
-            Bridge::DATAPATH_TYPE.any(),
-            Bridge::FAIL_MODE.any(),
-            Bridge::PROTOCOLS.any(),
-            Bridge::EXTERNAL_IDS.any(),
-        ])
-        .and_only::<Port>(&[Port::NAME.any(), Port::INTERFACES.any(), Port::TAG.any()])
-        .and_only::<Interface>(&[
-            Interface::NAME.any(),
-            Interface::TYPE.any(),
-            Interface::OPTIONS.any(),
-            Interface::OFPORT.any(),
-            Interface::MAC_IN_USE.any(),
-            Interface::ERROR.any(),
-            Interface::EXTERNAL_IDS.any(),
-        ])
+    Monitor::of_only::<OpenVSwitch>(&[
+        OpenVSwitch::BRIDGES.any(),
+        OpenVSwitch::CUR_CFG.any(),
+        OpenVSwitch::EXTERNAL_IDS.any(),
+    ])
+    .and_only::<Bridge>(&[
+        Bridge::NAME.any(),
+        Bridge::PORTS.any(),
+        Bridge::DATAPATH_TYPE.any(),
+        Bridge::FAIL_MODE.any(),
+        Bridge::PROTOCOLS.any(),
+        Bridge::EXTERNAL_IDS.any(),
+    ])
+    .and_only::<Port>(&[Port::NAME.any(), Port::INTERFACES.any(), Port::TAG.any()])
+    .and_only::<Interface>(&[
+        Interface::NAME.any(),
+        Interface::TYPE.any(),
+        Interface::OPTIONS.any(),
+        Interface::OFPORT.any(),
+        Interface::MAC_IN_USE.any(),
+        Interface::ERROR.any(),
+        Interface::EXTERNAL_IDS.any(),
+    ])
 }
 
 fn no_database(address: &str, error: &ConnectError) -> Refused {

@@ -1,13 +1,13 @@
 //! From the replica to what is observed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use flowport_ovsdb::{Replica, Uuid};
-use flowport_ovsdb_schema::open_vswitch::{Bridge as BridgeRow, Interface, Port};
+use flowport_ovsdb_schema::open_vswitch::{Bridge as BridgeRow, Interface, OpenVSwitch, Port};
 
 use crate::model::{EndpointId, LinkName, Mac, TunnelKind, Vlan};
-use crate::plan::{Bridge, BridgePort, PortKind, PortRow, TunnelPort};
+use crate::state::{Bridge, BridgePort, PortKind, PortRow, TunnelPort};
 
 use super::marks;
 
@@ -18,10 +18,15 @@ pub struct Rows {
     pub bridges: BTreeMap<LinkName, Bridge>,
     /// Ports with our marks, by endpoint.
     pub ports: BTreeMap<EndpointId, PortRow>,
+    /// Endpoints that were on record and were detached while no daemon ran.
+    pub detached: BTreeSet<EndpointId>,
 }
 
 pub(super) fn rows(replica: &Replica) -> Rows {
     let mut rows = Rows::default();
+    for (_, row) in replica.rows::<OpenVSwitch>() {
+        rows.detached.extend(marks::all_detached(&row.external_ids));
+    }
     for (row, bridge) in replica.rows::<BridgeRow>() {
         // ovs-vswitchd makes no device of a name that is none.
         let Ok(name) = bridge.name.parse::<LinkName>() else { continue };
@@ -62,6 +67,7 @@ fn endpoint(
         bridge: bridge.clone(),
         ofport: port_no(interface.ofport),
         error: interface.error.clone(),
+        recorded: interface.external_ids.contains_key(marks::RECORDED),
         attachment: Arc::new(attachment),
     };
     Some((row.attachment.endpoint(), row))

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use flowport_ovsdb::{Ref, Transaction, Where};
-use flowport_ovsdb_schema::open_vswitch::{Bridge, Interface, Port};
+use flowport_ovsdb_schema::open_vswitch::{Bridge, Interface, OpenVSwitch, Port};
 
-use crate::model::Attachment;
-use crate::plan::RowEffect;
+use crate::model::{Attachment, EndpointId};
+use crate::state::RowEffect;
 
 use super::{Database, LOCK, TransactionFailed, marks};
 
@@ -18,19 +18,28 @@ impl Database {
         // The cost of a change of `ports` grows with the bridge, so that there is one a bridge, not one a port.
         let mut added: BTreeMap<Ref<Bridge>, BTreeSet<Ref<Port>>> = BTreeMap::new();
         let mut removed = added.clone();
+        let (mut detached, mut forgotten) = (Vec::new(), Vec::new());
+        let replica = self.replica();
+        let known: BTreeSet<EndpointId> = replica
+            .rows::<OpenVSwitch>()
+            .flat_map(|(_, row)| marks::all_detached(&row.external_ids))
+            .collect();
         for effect in effects {
             match effect {
-                RowEffect::AddPort { attachment, bridge } => {
-                    let port = insert(&mut transaction, attachment);
+                RowEffect::AddPort { attachment, bridge, recorded } => {
+                    let port = insert(&mut transaction, attachment, *recorded);
+                    forgotten.extend(Some(attachment.endpoint()).filter(|endpoint| known.contains(endpoint)));
                     added.entry(Ref::from(*bridge)).or_default().insert(port);
                 }
-                RowEffect::SetPort { attachment, port, interface } => {
+                RowEffect::SetPort { attachment, port, interface, recorded } => {
                     transaction.update(Where::<Port>::row(*port), [Port::TAG.set(attachment.vlan.tag())]);
-                    let marks = marks::of_attachment(attachment);
+                    let marks = marks_of(attachment, *recorded);
                     transaction
                         .mutate(Where::<Interface>::row(*interface), [Interface::EXTERNAL_IDS.put(marks)]);
                 }
-                RowEffect::DelPort { bridge, port } => {
+                RowEffect::ForgetDetached(endpoint) => forgotten.push(*endpoint),
+                RowEffect::DelPort { bridge, port, detached: endpoint } => {
+                    detached.extend(*endpoint);
                     removed.entry(Ref::from(*bridge)).or_default().insert(Ref::from(*port));
                 }
             }
@@ -41,15 +50,32 @@ impl Database {
         for (bridge, ports) in removed {
             transaction.mutate(Where::<Bridge>::row(bridge), [Bridge::PORTS.remove(ports)]);
         }
+        let all = Where::<OpenVSwitch>::all;
+        if !forgotten.is_empty() {
+            transaction.mutate(
+                all(),
+                [OpenVSwitch::EXTERNAL_IDS.remove(forgotten.into_iter().map(marks::detached))],
+            );
+        }
+        if !detached.is_empty() {
+            let marks = detached.into_iter().map(|endpoint| (marks::detached(endpoint), "true".to_owned()));
+            transaction.mutate(all(), [OpenVSwitch::EXTERNAL_IDS.put(marks)]);
+        }
         self.commit(transaction).await.map(drop)
     }
 }
 
-fn insert(transaction: &mut Transaction, attachment: &Attachment) -> Ref<Port> {
+fn marks_of(attachment: &Attachment, recorded: bool) -> BTreeMap<String, String> {
+    let mut marks = marks::of_attachment(attachment);
+    marks.extend(recorded.then(|| (marks::RECORDED.to_owned(), "true".to_owned())));
+    marks
+}
+
+fn insert(transaction: &mut Transaction, attachment: &Attachment, recorded: bool) -> Ref<Port> {
     let name = &attachment.host_link;
     let interface = transaction.insert(&Interface {
         name: name.clone(),
-        external_ids: marks::of_attachment(attachment),
+        external_ids: marks_of(attachment, recorded),
         ..Interface::default()
     });
     transaction.insert(&Port {

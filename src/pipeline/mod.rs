@@ -17,6 +17,8 @@ mod endpoint;
 mod flow;
 mod network;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use bridge::{Member, Uplink, UplinkKind, bridge_flows};
 pub use endpoint::endpoint_flows;

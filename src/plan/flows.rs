@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use flowport_openflow::{Cookie, FlowKey, GroupId, PortNo};
+use flowport_openflow::{Cookie, PortNo};
 
 use crate::model::{EndpointId, LinkName, OWN_COOKIES, OWN_COOKIES_MASK, Vlan};
 use crate::pipeline::{
@@ -10,39 +10,7 @@ use crate::pipeline::{
     network_flows,
 };
 
-use super::{BridgePort, Datapath, Desired, Installed, Observed, PortKind};
-
-/// Changes of one datapath, in the order in which they are to be made: groups before the entries that name them,
-/// groups go when no entry names them any more.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FlowChanges {
-    /// Groups to add; a group comes after those that it names.
-    pub added_groups: Vec<Group>,
-    /// Groups to write anew.
-    pub modified_groups: Vec<Group>,
-    /// Flow entries to delete, each with its cookie.
-    pub deleted_flows: Vec<(FlowKey, Cookie)>,
-    /// Flow entries to add, or to replace cookie and all.
-    pub added_flows: Vec<Flow>,
-    /// Flow entries that do something else from now on; their counters go on.
-    pub modified_flows: Vec<Flow>,
-    /// Groups to delete.
-    pub deleted_groups: Vec<GroupId>,
-}
-
-impl FlowChanges {
-    /// Whether nothing is to be changed.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// The endpoints whose entries are changed.
-    pub fn endpoints(&self) -> BTreeSet<EndpointId> {
-        let deleted = self.deleted_flows.iter().map(|(_, cookie)| *cookie);
-        let flows = self.added_flows.iter().chain(&self.modified_flows).map(|flow| flow.cookie);
-        deleted.chain(flows).filter_map(|cookie| EndpointId::from_cookie(cookie.0)).collect()
-    }
-}
+use crate::state::{BridgePort, Datapath, Desired, FlowChanges, Installed, Observed, PortKind};
 
 /// The changes of the bridge's datapath that this round can begin; none when the bridge is not managed, or its
 /// datapath has not been read.
@@ -63,7 +31,7 @@ pub fn flows(
     if !row.managed {
         return Ok(None);
     }
-    let mut wanted = Vec::new();
+    let mut of_endpoints = Vec::new();
     let mut members: Vec<Member> = row.ports.iter().filter_map(host_port).collect();
     let mut networks = BTreeMap::from([(Vlan::UNTAGGED, Network::default())]);
     members.sort_by_key(|member| member.port);
@@ -85,12 +53,14 @@ pub fn flows(
         }
         networks.entry(attachment.vlan).or_default().members.push(ofport);
         if desired.scope.holds(*endpoint) {
-            wanted.extend(endpoint_flows(attachment, ofport)?);
+            of_endpoints.extend(endpoint_flows(attachment, ofport)?);
         }
     }
     let uplinks: Vec<Uplink> = row.ports.iter().filter_map(uplink).collect();
     let vlans: Vec<Vlan> = networks.keys().copied().collect();
-    wanted.extend(bridge_flows(&members, &uplinks, &vlans)?);
+    // The bridge's own come first, so that no container takes the place of the host.
+    let mut wanted = bridge_flows(&members, &uplinks, &vlans)?;
+    wanted.extend(of_endpoints);
     let mut groups = Vec::new();
     for (vlan, mut network) in networks {
         network.vlan = vlan;
@@ -138,8 +108,13 @@ fn difference(
     changes.deleted_groups = installed.groups().keys().copied().filter(|id| !kept.contains(id)).collect();
 
     let mut wanted_keys = HashSet::with_capacity(wanted.len());
+    let mut kept_endpoints = HashSet::new();
     for flow in wanted {
-        wanted_keys.insert(flow.key.clone());
+        // A datapath holds one entry of a key: of two that are wanted the first is, or each round would undo the last.
+        if !wanted_keys.insert(flow.key.clone()) {
+            continue;
+        }
+        kept_endpoints.extend(EndpointId::from_cookie(flow.cookie.0));
         match installed.flows().get(&flow.key) {
             Some((cookie, instructions)) if *cookie == flow.cookie && *instructions == flow.instructions => {}
             Some((cookie, _)) if *cookie == flow.cookie => changes.modified_flows.push(flow),
@@ -150,11 +125,17 @@ fn difference(
         let ours = cookie.0 & OWN_COOKIES_MASK == OWN_COOKIES;
         ours && EndpointId::from_cookie(cookie.0).is_none_or(|endpoint| desired.scope.holds(endpoint))
     };
-    changes.deleted_flows = installed
-        .flows()
-        .iter()
-        .filter(|(key, (cookie, _))| may_delete(*cookie) && !wanted_keys.contains(*key))
-        .map(|(key, (cookie, _))| (key.clone(), *cookie))
-        .collect();
+    for (key, (cookie, _)) in installed.flows() {
+        if !may_delete(*cookie) || wanted_keys.contains(key) {
+            continue;
+        }
+        match EndpointId::from_cookie(cookie.0).filter(|endpoint| !kept_endpoints.contains(endpoint)) {
+            Some(endpoint) => drop(changes.deleted_endpoints.insert(endpoint)),
+            None => changes.deleted_flows.push((key.clone(), *cookie)),
+        }
+    }
     changes
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,46 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Attachment, EndpointId, Sandbox};
-
-use super::{Desired, Observed};
-
-/// A change for the kernel.
-#[derive(Clone, Debug, PartialEq)]
-pub enum LinkEffect {
-    /// Make the veth, its inner end configured.
-    Add {
-        /// What it is to be.
-        attachment: Arc<Attachment>,
-        /// Where its inner end goes.
-        sandbox: Sandbox,
-        /// The MTU of both ends, in bytes.
-        mtu: u32,
-        /// Whether the inner end may leave checksums to its peer: a userspace datapath does not fill them in.
-        tx_checksum_offload: bool,
-    },
-    /// Change the MTU of both ends.
-    SetMtu {
-        /// Whose link it is.
-        attachment: Arc<Attachment>,
-        /// Where its inner end is.
-        sandbox: Sandbox,
-        /// The MTU in bytes.
-        mtu: u32,
-    },
-    /// Delete the veth.
-    Del(EndpointId),
-}
-
-impl LinkEffect {
-    /// The endpoint whose link it changes.
-    pub fn endpoint(&self) -> EndpointId {
-        match self {
-            Self::Add { attachment, .. } | Self::SetMtu { attachment, .. } => attachment.endpoint(),
-            Self::Del(endpoint) => *endpoint,
-        }
-    }
-}
+use crate::state::{Desired, LinkEffect, Observed};
 
 /// The changes of links that this round can begin.
 pub fn links(desired: &Desired, observed: &Observed) -> Vec<LinkEffect> {
@@ -54,6 +15,8 @@ pub fn links(desired: &Desired, observed: &Observed) -> Vec<LinkEffect> {
             Some(link) if link.leftover => Some(LinkEffect::Del(endpoint)),
             // A row that ovs-vswitchd failed to use goes first, so that its error is not taken for the new link's.
             None if observed.ports.get(&endpoint).is_some_and(|row| row.error.is_some()) => None,
+            // Where its end inside would go is not known.
+            None if sandbox.is_presumed() => None,
             None => {
                 Some(LinkEffect::Add { attachment, sandbox, mtu, tx_checksum_offload: !bridge.userspace })
             }

@@ -2,18 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Attachment, EndpointId};
-
-use super::{Desired, Observed};
-
-/// A change of the records of this host.
-#[derive(Clone, Debug, PartialEq)]
-pub enum RecordEffect {
-    /// Write the attachment, whether it is recorded already or not.
-    Put(Arc<Attachment>),
-    /// Forget it.
-    Del(EndpointId),
-}
+use crate::state::{Desired, Observed, RecordEffect};
 
 /// The changes of records that this round can begin; none when no records are kept.
 pub fn records(desired: &Desired, observed: &Observed) -> Vec<RecordEffect> {

@@ -2,67 +2,36 @@
 
 use std::sync::Arc;
 
-use flowport_ovsdb::Uuid;
-
 use crate::model::{Attachment, EndpointId};
 
-use super::{Desired, Observed, PortRow};
-
-/// A change for ovsdb-server; those of one round go in one transaction.
-#[derive(Clone, Debug, PartialEq)]
-pub enum RowEffect {
-    /// Insert the Port and Interface rows, with the marks.
-    AddPort {
-        /// What they are marked with.
-        attachment: Arc<Attachment>,
-        /// The bridge that gets the port.
-        bridge: Uuid,
-    },
-    /// Write the network and the marks anew.
-    SetPort {
-        /// What the rows are to be marked with.
-        attachment: Arc<Attachment>,
-        /// The row of table `Port`.
-        port: Uuid,
-        /// The row of table `Interface`.
-        interface: Uuid,
-    },
-    /// Take the port out of its bridge, which drops its rows.
-    DelPort {
-        /// The bridge that has it.
-        bridge: Uuid,
-        /// The row of table `Port`.
-        port: Uuid,
-    },
-}
-
-impl RowEffect {
-    /// The endpoint whose rows it writes.
-    pub fn endpoint(&self) -> Option<EndpointId> {
-        match self {
-            Self::AddPort { attachment, .. } | Self::SetPort { attachment, .. } => {
-                Some(attachment.endpoint())
-            }
-            Self::DelPort { .. } => None,
-        }
-    }
-}
+use crate::state::{Desired, Observed, PortRow, RowEffect};
 
 /// The changes of rows that this round can begin.
 pub fn rows(desired: &Desired, observed: &Observed) -> Vec<RowEffect> {
+    let recorded = observed.records.is_some();
     let adds = desired.wanted(observed).filter_map(|(endpoint, attachment)| {
         let bridge = observed.bridges.get(&attachment.bridge)?;
         match observed.ports.get(&endpoint) {
             // ovs-vswitchd cannot open a device that is not there yet.
             None if observed.links.get(&endpoint).is_none_or(|link| link.leftover) => None,
-            None => Some(RowEffect::AddPort { attachment: Arc::clone(attachment), bridge: bridge.row }),
-            Some(row) if row.bridge != attachment.bridge => del(observed, row),
-            Some(row) if row.error.is_some() && !observed.links.contains_key(&endpoint) => del(observed, row),
-            Some(row) if !same_marks(&row.attachment, attachment) => Some(RowEffect::SetPort {
-                attachment: Arc::clone(attachment),
-                port: row.port,
-                interface: row.interface,
-            }),
+            None => {
+                Some(RowEffect::AddPort { attachment: Arc::clone(attachment), bridge: bridge.row, recorded })
+            }
+            Some(row) if row.bridge != attachment.bridge => del(observed, endpoint, row),
+            Some(row) if row.error.is_some() && !observed.links.contains_key(&endpoint) => {
+                del(observed, endpoint, row)
+            }
+            Some(row)
+                if !same_marks(&row.attachment, attachment)
+                    || (recorded && !row.recorded && is_own(attachment)) =>
+            {
+                Some(RowEffect::SetPort {
+                    attachment: Arc::clone(attachment),
+                    port: row.port,
+                    interface: row.interface,
+                    recorded,
+                })
+            }
             Some(_) => None,
         }
     });
@@ -72,16 +41,27 @@ pub fn rows(desired: &Desired, observed: &Observed) -> Vec<RowEffect> {
         .filter(|(endpoint, row)| {
             desired.unwanted(**endpoint, observed) && !observed.flows_first(**endpoint, row)
         })
-        .filter_map(|(_, row)| del(observed, row));
-    adds.chain(dels).collect()
+        .filter_map(|(endpoint, row)| del(observed, *endpoint, row));
+    let off_record = |endpoint: &EndpointId| {
+        let on_record = observed.records.as_ref().is_none_or(|records| records.contains_key(endpoint));
+        !on_record && !desired.attachments.contains_key(endpoint)
+    };
+    let forgotten = observed.detached.iter().filter(|endpoint| off_record(endpoint));
+    adds.chain(dels).chain(forgotten.copied().map(RowEffect::ForgetDetached)).collect()
 }
 
 /// Rows made by another tool hold less than we know of them, and stay as they are but for the network.
-fn same_marks(marked: &Attachment, wanted: &Attachment) -> bool {
-    marked == wanted || (wanted.host_link != wanted.endpoint().host_link() && marked.vlan == wanted.vlan)
+pub(super) fn same_marks(marked: &Attachment, wanted: &Attachment) -> bool {
+    marked == wanted || (!is_own(wanted) && marked.vlan == wanted.vlan)
 }
 
-fn del(observed: &Observed, row: &PortRow) -> Option<RowEffect> {
+/// Whether the port was made by Flowport.
+fn is_own(attachment: &Attachment) -> bool {
+    attachment.host_link == attachment.endpoint().host_link()
+}
+
+fn del(observed: &Observed, endpoint: EndpointId, row: &PortRow) -> Option<RowEffect> {
     let bridge = observed.bridges.get(&row.bridge)?;
-    Some(RowEffect::DelPort { bridge: bridge.row, port: row.port })
+    let detached = (row.recorded && observed.records.is_none()).then_some(endpoint);
+    Some(RowEffect::DelPort { bridge: bridge.row, port: row.port, detached })
 }

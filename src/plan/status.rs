@@ -2,7 +2,8 @@
 
 use crate::model::EndpointId;
 
-use super::{Desired, Observed};
+use super::rows::same_marks;
+use crate::state::{Desired, Observed};
 
 /// How far what is observed of an endpoint is from what is desired.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,12 +38,19 @@ pub fn status(desired: &Desired, observed: &Observed, endpoint: EndpointId, flow
             "bridge {bridge} is gone: make it again with `flowport add-br {bridge}`"
         ));
     }
-    if !observed.links.contains_key(&endpoint) {
+    let Some(link) = observed.links.get(&endpoint) else {
         return missing(format!("link {} is not there yet", attachment.host_link));
+    };
+    let mtu = observed.mtu_for(attachment);
+    if link.mtu != mtu && attachment.host_link == endpoint.host_link() {
+        return missing(format!("its MTU is {} and not {mtu} yet", link.mtu));
     }
     let Some(row) = observed.ports.get(&endpoint).filter(|row| row.bridge == *bridge) else {
         return missing("its port is not in the database yet".into());
     };
+    if !same_marks(&row.attachment, attachment) {
+        return missing("its rows in the database are not up to date yet".into());
+    }
     match (&row.error, row.ofport) {
         (Some(error), _) => {
             Status::Failed(format!("ovs-vswitchd cannot use {}: {error}", attachment.host_link))

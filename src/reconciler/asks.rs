@@ -5,14 +5,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::model::{Attachment, ContainerRef, EndpointId, LinkName, Mac, Owner, Sandbox, Vlan};
 use crate::netlink::LinkEvent;
-use crate::plan::{Link, Scope};
+use crate::state::{BridgePort, Link, PortKind, Scope};
 
 use super::waiting::Waiting;
-use super::{Event, Outcome, Progress, Reconciler, Refused};
+use crate::refused::Refused;
+
+use super::{Event, Outcome, Progress, Reconciler};
 
 /// A change, its containers already looked up.
 #[derive(Clone, Debug)]
@@ -25,6 +27,15 @@ pub enum Change {
     SetVlan(Selected, Vlan, Sandbox),
     /// Only wait until the bridge forwards as it should.
     Settle(LinkName),
+    /// Wait for that, and until what these containers have on the bridge fits its new tunnel.
+    Fit {
+        /// The bridge.
+        bridge: LinkName,
+        /// The containers.
+        sandboxes: Vec<Sandbox>,
+        /// The tunnel's far end and the MTU of the way there in bytes, if it is one and there is one.
+        underlay: Option<(IpAddr, u32)>,
+    },
 }
 
 /// Attachments of a bridge, by container and interface.
@@ -45,6 +56,7 @@ pub struct Ask {
     deadline: Instant,
     answer: oneshot::Sender<Result<Outcome, Refused>>,
     progress: mpsc::Sender<Progress>,
+    interrupted: Option<watch::Receiver<bool>>,
 }
 
 /// Asks changes of a reconciler, and brings it news.
@@ -68,10 +80,11 @@ impl Handle {
         change: Change,
         deadline: Instant,
         progress: mpsc::Sender<Progress>,
+        interrupted: Option<watch::Receiver<bool>>,
     ) -> Result<Outcome, Refused> {
         let (answer, answered) = oneshot::channel();
         let gone = || Refused::other("Flowport is stopping: try again when it has started");
-        let asked = Event::Asked(Ask { change, deadline, answer, progress });
+        let asked = Event::Asked(Ask { change, deadline, answer, progress, interrupted });
         self.outbox.send(asked).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
@@ -86,9 +99,16 @@ impl Handle {
         let _ = self.outbox.send(Event::Link(event)).await;
     }
 
-    /// Turns every waiting caller back, what was made for them undone.
-    pub async fn interrupt(&self) {
-        let _ = self.outbox.send(Event::Interrupted).await;
+    /// Has it be noticed that a caller was interrupted.
+    pub async fn wake(&self) {
+        let _ = self.outbox.send(Event::Wake).await;
+    }
+
+    /// How many attachments to this bridge are desired.
+    pub async fn attached_to(&self, bridge: LinkName) -> usize {
+        let (answer, answered) = oneshot::channel();
+        let _ = self.outbox.send(Event::AttachedTo(bridge, answer)).await;
+        answered.await.unwrap_or_default()
     }
 
     /// Whose attachments are desired.
@@ -106,7 +126,7 @@ impl Handle {
 
 impl Reconciler {
     pub(super) fn take_ask(&mut self, ask: Ask, now: Instant) {
-        let Ask { change, deadline, answer, progress } = ask;
+        let Ask { change, deadline, answer, progress, interrupted } = ask;
         let mut waiting = Waiting {
             before: BTreeMap::new(),
             bridges: BTreeSet::new(),
@@ -114,6 +134,8 @@ impl Reconciler {
             refused: None,
             answer,
             progress,
+            interrupted,
+            told: None,
         };
         let accepted = match change {
             Change::Attach(ports) => self.attach(ports),
@@ -125,6 +147,12 @@ impl Reconciler {
             Change::Settle(bridge) => {
                 waiting.bridges.insert(bridge);
                 Ok(BTreeMap::new())
+            }
+            Change::Fit { bridge, sandboxes, underlay } => {
+                self.observed.underlay.extend(underlay);
+                let before = self.fit(&bridge, sandboxes);
+                waiting.bridges.insert(bridge);
+                Ok(before)
             }
         };
         match accepted {
@@ -140,6 +168,18 @@ impl Reconciler {
                 let _ = waiting.answer.send(Err(refused));
             }
         }
+    }
+
+    /// Takes the ports of these containers on the bridge into what is ruled over, as they are desired.
+    fn fit(&mut self, bridge: &LinkName, sandboxes: Vec<Sandbox>) -> Before {
+        let owners: BTreeSet<Owner> = sandboxes.iter().map(|sandbox| sandbox.owner.clone()).collect();
+        sandboxes.into_iter().for_each(|sandbox| self.run_sandbox(sandbox));
+        let fitted = self.desired.attachments.iter().filter(|(endpoint, attachment)| {
+            attachment.bridge == *bridge
+                && owners.contains(&attachment.owner)
+                && self.observed.links.contains_key(endpoint)
+        });
+        fitted.map(|(endpoint, attachment)| (*endpoint, Some(Arc::clone(attachment)))).collect()
     }
 
     fn attach(&mut self, ports: Vec<(Attachment, Sandbox)>) -> Result<Before, Refused> {
@@ -158,6 +198,7 @@ impl Reconciler {
             }
             self.check_free(endpoint, &attachment)?;
             taken.check(endpoint, &attachment)?;
+            self.check_host_ports(&attachment)?;
             taken.insert(endpoint, &attachment);
             asked.insert(endpoint, (Arc::new(attachment), sandbox));
         }
@@ -192,6 +233,22 @@ impl Reconciler {
         )))
     }
 
+    /// What is for this host must not go to a container.
+    fn check_host_ports(&self, attachment: &Attachment) -> Result<(), Refused> {
+        let Attachment { bridge, vlan, mac, .. } = attachment;
+        let ports = self.observed.bridges.get(bridge).into_iter().flat_map(|row| &row.ports);
+        let same = |port: &&BridgePort| {
+            port.kind == PortKind::Host(Some(*mac)) && port.tag.unwrap_or_default() == *vlan
+        };
+        match ports.into_iter().find(same) {
+            None => Ok(()),
+            Some(port) => Err(Refused::other(format!(
+                "MAC {mac} is in use by this host's port {} on {bridge}: choose another",
+                port.name
+            ))),
+        }
+    }
+
     fn detach(&mut self, endpoints: &[EndpointId]) -> Before {
         endpoints.iter().map(|endpoint| (*endpoint, self.desired.attachments.remove(endpoint))).collect()
     }
@@ -202,6 +259,7 @@ impl Reconciler {
             let Some(attachment) = self.desired.attachments.get(endpoint) else { continue };
             let moved = Attachment { vlan, ..Attachment::clone(attachment) };
             Taken::new(&self.desired.attachments).check(*endpoint, &moved)?;
+            self.check_host_ports(&moved)?;
             before.insert(*endpoint, self.desired.attachments.insert(*endpoint, Arc::new(moved)));
         }
         Ok(before)
@@ -220,6 +278,15 @@ impl Reconciler {
             {
                 found.push(*endpoint);
             }
+        }
+        if found.is_empty() {
+            // What is left of a container that is no more goes by the words it was named with, also when a new one has
+            // taken its name.
+            let left = |endpoint: &EndpointId| !self.observed.links.contains_key(endpoint);
+            let named = |a: &Attachment| containers.iter().any(|(name, _)| is_of(a, name, None));
+            let of_words =
+                self.desired.attachments.iter().filter(|(of, a)| left(of) && on_bridge(a) && named(a));
+            found.extend(of_words.map(|(endpoint, _)| *endpoint));
         }
         if !found.is_empty() {
             return Ok(found);

@@ -1,17 +1,29 @@
 //! Rounds: plan, begin what can begin now, answer who waited for it.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::model::{Attachment, EndpointId, Sandbox};
 use crate::netlink::{Netlink, Netns, Route, VethError, VethSpec};
-use crate::plan::{self, LinkEffect, RowEffect};
+use crate::plan;
+use crate::state::{LinkEffect, RowEffect};
 
-use super::{Event, Reconciler, Refused};
+use crate::refused::Refused;
 
-/// How many links are made at once: the kernel makes them one after the other (under the RTNL), so that a few suffice
-/// to keep it busy.
-const LINKS_AT_ONCE: usize = 8;
+use super::{Event, Reconciler};
+
+/// How many links are made by one task, which reports when all of them are: few enough for their rows to follow soon,
+/// and many enough that not each of thousands is planned for by itself.
+const LINKS_A_TASK: usize = 16;
+/// How many links are being made at most: the kernel makes one at a time (under the RTNL), so that two tasks suffice to
+/// keep it busy while a third reports.
+const LINKS_AT_ONCE: usize = 3 * LINKS_A_TASK;
+
+/// How long the rows of new ports wait for more links at most. ovs-vswitchd takes up many ports in one go far faster
+/// than one by one, and meanwhile holds the very lock of the kernel (RTNL) that making links needs. A link that is stuck
+/// must not hold up the ports of others for long.
+const ROWS_WAIT: Duration = Duration::from_secs(3);
 
 impl Reconciler {
     pub(super) fn round(&mut self, now: Instant) {
@@ -23,7 +35,8 @@ impl Reconciler {
     }
 
     fn begin_links(&mut self, now: Instant) {
-        let mut dels = Vec::new();
+        let (mut dels, mut adds) = (Vec::new(), Vec::new());
+        let mut busy = self.links.busy();
         for effect in plan::links(&self.desired, &self.observed) {
             let endpoint = effect.endpoint();
             if !self.links.is_free(&endpoint, now) {
@@ -34,12 +47,23 @@ impl Reconciler {
                     self.links.begin(endpoint);
                     dels.push((endpoint, self.host_link(endpoint)));
                 }
-                effect if self.links.busy() < LINKS_AT_ONCE => {
+                LinkEffect::Add { .. } | LinkEffect::SetMtu { .. } if busy >= LINKS_AT_ONCE => {}
+                LinkEffect::SetMtu { attachment, sandbox, mtu } => {
+                    busy += 1;
                     self.links.begin(endpoint);
-                    self.begin_link(effect);
+                    self.begin_mtu(attachment, sandbox, mtu);
                 }
-                _ => {}
+                LinkEffect::Add { attachment, sandbox, mtu, tx_checksum_offload } => {
+                    busy += 1;
+                    self.links.begin(endpoint);
+                    let spec = veth_spec(&attachment, &sandbox, mtu, tx_checksum_offload);
+                    adds.push((attachment, mtu, spec));
+                }
             }
+        }
+        while !adds.is_empty() {
+            let rest = adds.split_off(adds.len().min(LINKS_A_TASK));
+            self.begin_adding(std::mem::replace(&mut adds, rest));
         }
         if !dels.is_empty() {
             let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
@@ -51,24 +75,34 @@ impl Reconciler {
         }
     }
 
-    fn begin_link(&self, effect: LinkEffect) {
+    fn begin_adding(&self, links: Vec<(Arc<Attachment>, u32, VethSpec)>) {
         let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
         tokio::spawn(async move {
-            let event = match effect {
-                LinkEffect::Add { attachment, sandbox, mtu, tx_checksum_offload } => {
-                    let spec = veth_spec(&attachment, &sandbox, mtu, tx_checksum_offload);
-                    let result =
-                        netlink.add_veth(&spec).await.map_err(|error| not_added(&attachment, &error));
-                    Event::LinkAdded(attachment.endpoint(), mtu, result)
+            let specs = links.iter().map(|(_, _, spec)| spec.clone()).collect();
+            let added = match netlink.add_veths(specs).await {
+                Ok(results) => {
+                    let each = links.iter().zip(results).map(|((attachment, mtu, _), result)| {
+                        (attachment.endpoint(), *mtu, result.map_err(|error| not_added(attachment, &error)))
+                    });
+                    each.collect()
                 }
-                LinkEffect::SetMtu { attachment, sandbox, mtu } => {
-                    let result = set_mtu(&netlink, &attachment, &sandbox, mtu).await;
-                    Event::LinkMtuSet(attachment.endpoint(), mtu, result)
+                Err(error) => {
+                    let each = links.iter().map(|(attachment, mtu, _)| {
+                        (attachment.endpoint(), *mtu, Err(not_added(attachment, &error)))
+                    });
+                    each.collect()
                 }
-                LinkEffect::Del(endpoint) => Event::LinksDeleted(vec![endpoint], Ok(())),
             };
             // The reconciler is gone only when nobody is left to be told.
-            let _ = outbox.send(event).await;
+            let _ = outbox.send(Event::LinksAdded(added)).await;
+        });
+    }
+
+    fn begin_mtu(&self, attachment: Arc<Attachment>, sandbox: Sandbox, mtu: u32) {
+        let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
+        tokio::spawn(async move {
+            let result = set_mtu(&netlink, &attachment, &sandbox, mtu).await;
+            let _ = outbox.send(Event::LinkMtuSet(attachment.endpoint(), mtu, result)).await;
         });
     }
 
@@ -76,7 +110,20 @@ impl Reconciler {
         if !self.rows.is_free(&(), now) {
             return;
         }
-        let effects = plan::rows(&self.desired, &self.observed);
+        let mut effects = plan::rows(&self.desired, &self.observed);
+        if self.are_links_coming(now) {
+            effects.retain(|effect| !matches!(effect, RowEffect::AddPort { .. }));
+        }
+        effects
+            .retain(|effect| effect.endpoint().is_none_or(|endpoint| self.bad_rows.is_free(&endpoint, now)));
+        // Which of several the database objected to shows when they come one by one.
+        let suspect =
+            |effect: &RowEffect| effect.endpoint().filter(|endpoint| self.suspects.contains(endpoint));
+        if let Some(endpoint) = effects.iter().find_map(suspect) {
+            effects.retain(|effect| effect.endpoint() == Some(endpoint));
+        } else {
+            self.suspects.clear();
+        }
         if effects.is_empty() {
             return;
         }
@@ -87,6 +134,15 @@ impl Reconciler {
             let result = database.carry_out(&effects).await;
             let _ = outbox.send(Event::Committed(endpoints, result)).await;
         });
+    }
+
+    /// Whether the rows of new ports are to wait for the links that are being made, so that they go together.
+    fn are_links_coming(&mut self, now: Instant) -> bool {
+        if self.links.busy() == 0 {
+            self.rows_wait_until = None;
+            return false;
+        }
+        *self.rows_wait_until.get_or_insert(now + ROWS_WAIT) > now
     }
 
     fn begin_records(&mut self, now: Instant) {

@@ -70,9 +70,11 @@ impl<K: Ord + Copy> Lane<K> {
         }
     }
 
-    /// When the first rest ends.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.entries.values().filter(|entry| !entry.busy).filter_map(|entry| entry.rests_until).min()
+    /// When the first rest ends that lasts beyond `now`: a rest that is over asks for nothing, because its effect was
+    /// free to begin by now, and nobody may want it any more.
+    pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
+        let rests = self.entries.values().filter(|entry| !entry.busy).filter_map(|entry| entry.rests_until);
+        rests.filter(|until| *until > now).min()
     }
 }
 
@@ -93,13 +95,18 @@ mod tests {
         assert!(!lane.is_free(&1, start) && lane.is_free(&1, start + FIRST_REST));
         lane.begin(1);
         lane.fail(1, start);
-        assert_eq!(lane.deadline(), Some(start + 2 * FIRST_REST));
+        assert_eq!(lane.deadline(start), Some(start + 2 * FIRST_REST));
+        assert_eq!(
+            lane.deadline(start + 2 * FIRST_REST),
+            None,
+            "a rest that is over wakes nobody again and again"
+        );
         for _ in 0..40 {
             lane.fail(1, start);
         }
-        assert_eq!(lane.deadline(), Some(start + LONGEST_REST));
+        assert_eq!(lane.deadline(start), Some(start + LONGEST_REST));
         lane.begin(1);
         lane.succeed(&1);
-        assert!(lane.is_free(&1, start) && lane.deadline().is_none());
+        assert!(lane.is_free(&1, start) && lane.deadline(start).is_none());
     }
 }

@@ -15,25 +15,26 @@ mod asks;
 mod effects;
 mod lanes;
 mod observing;
-mod refused;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::model::{EndpointId, LinkName, Owner, Sandbox};
-use crate::netlink::{Link as SeenLink, LinkEvent, Netlink};
-use crate::openflow::{Datapath, DatapathEvent, ReadScope};
+use crate::deadline::at;
+use crate::model::{EndpointId, LinkName, Mac, Owner, Sandbox};
+use crate::netlink::{Link as SeenLink, LinkEvent, Netlink, Netns};
+use crate::openflow::{Datapath, DatapathEvent, ReadScope, Report};
 use crate::ovsdb::{Database, TransactionFailed};
-use crate::plan::{Datapath as Seen, Desired, Link, Observed, RecordEffect, Scope};
 use crate::records::Records;
+use crate::refused::Refused;
+use crate::state::{Datapath as Seen, Desired, Link, Observed, RecordEffect, Scope};
 
 pub use asks::{Ask, Change, Handle, Selected, is_of};
-pub use refused::{Reason, Refused};
 pub use waiting::{Outcome, Progress};
 
 use lanes::{Lane, Links};
@@ -42,6 +43,9 @@ use waiting::Waiting;
 /// How many results and requests may queue for the task: more than the effects that can be under way, so that none of
 /// them ever waits to report.
 const INBOX_DEPTH: usize = 1024;
+
+/// How many reports of datapaths may queue: each channel has one to make, and waits with the next.
+const REPORTS_DEPTH: usize = 64;
 
 /// The parts that carry effects out.
 #[derive(Clone, Debug)]
@@ -69,20 +73,20 @@ pub struct Containers {
 #[derive(Debug)]
 pub(crate) enum Event {
     Asked(Ask),
-    LinkAdded(EndpointId, u32, Result<(), Refused>),
+    /// Each with the MTU that it was to have.
+    LinksAdded(Vec<(EndpointId, u32, Result<(), Refused>)>),
     LinkMtuSet(EndpointId, u32, Result<(), Refused>),
     LinksDeleted(Vec<EndpointId>, Result<(), Refused>),
     LinksRead(Result<Vec<SeenLink>, Refused>),
     Link(LinkEvent),
     Committed(BTreeSet<EndpointId>, Result<(), TransactionFailed>),
     Recorded(Vec<RecordEffect>, Result<(), TransactionFailed>),
-    Datapath(LinkName, DatapathEvent),
     Underlay(IpAddr, Option<u32>),
     Started(Sandbox),
     ProcessEnded(Owner, u32),
     Removed(Owner),
-    Interrupted,
     Owners(oneshot::Sender<BTreeSet<Owner>>),
+    AttachedTo(LinkName, oneshot::Sender<usize>),
     /// Nothing happened, but a round is due.
     Wake,
 }
@@ -95,11 +99,28 @@ pub struct Reconciler {
     shells: Shells,
     links: Links,
     rows: Lane<()>,
+    /// Endpoints whose rows the database objected to.
+    bad_rows: Lane<EndpointId>,
+    /// Endpoints of a transaction that the database objected to, until it is known to which of them.
+    suspects: BTreeSet<EndpointId>,
+    /// When the rows of new ports go even though links are being made.
+    rows_wait_until: Option<Instant>,
     records: Lane<()>,
     datapaths: BTreeMap<LinkName, Channel>,
     waiting: Vec<Waiting>,
+    /// Endpoints that another tool made, until their links have been read.
+    strangers: BTreeSet<EndpointId>,
     /// Endpoints by the names of links that another tool made.
     other_links: BTreeMap<String, EndpointId>,
+    /// Endpoints whose link went while an effect on it was under way, or was not as the effect expected.
+    doubtful: BTreeSet<EndpointId>,
+    /// While the kernel's links are read: the endpoints whose link was changed meanwhile, of which the reading may be old.
+    reading_links: Option<BTreeSet<EndpointId>>,
+    /// Whether they are to be read once more then.
+    read_links_again: bool,
+    /// What the datapaths' channels tell.
+    reports: mpsc::Receiver<Report>,
+    reporting: mpsc::Sender<Report>,
     inbox: mpsc::Receiver<Event>,
     outbox: mpsc::Sender<Event>,
 }
@@ -128,6 +149,7 @@ impl Reconciler {
     /// links, takes every port with our marks for desired, and `known` for all that is known of containers.
     pub async fn start(shells: Shells, scope: Scope, known: Containers) -> Result<(Self, Handle), Refused> {
         let (outbox, inbox) = mpsc::channel(INBOX_DEPTH);
+        let (reporting, reports) = mpsc::channel(REPORTS_DEPTH);
         let records = shells.records.as_ref().map(Records::attachments);
         let mut reconciler = Self {
             desired: Desired { scope, attachments: records.clone().unwrap_or_default() },
@@ -135,21 +157,32 @@ impl Reconciler {
             shells,
             links: Lane::default(),
             rows: Lane::default(),
+            bad_rows: Lane::default(),
+            suspects: BTreeSet::new(),
+            rows_wait_until: None,
             records: Lane::default(),
             datapaths: BTreeMap::new(),
             waiting: Vec::new(),
+            strangers: BTreeSet::new(),
             other_links: BTreeMap::new(),
+            doubtful: BTreeSet::new(),
+            reading_links: None,
+            read_links_again: false,
+            reports,
+            reporting,
             inbox,
             outbox: outbox.clone(),
         };
         let links = reconciler.shells.netlink.links().await?;
         reconciler.observe_rows();
-        reconciler.observe_links(links);
+        reconciler.observe_links(links, &BTreeSet::new());
         reconciler.adopt_marked();
         for sandbox in known.running {
             reconciler.start_sandbox(sandbox);
         }
         reconciler.presume_running(&known.unknown);
+        reconciler.forget_ended();
+        reconciler.learn_macs().await;
         for remote in reconciler.remotes() {
             let mtu = reconciler.shells.netlink.route_to(remote).await.ok().flatten().map(|route| route.mtu);
             reconciler.observed.underlay.extend(mtu.map(|mtu| (remote, mtu)));
@@ -160,51 +193,123 @@ impl Reconciler {
     /// Plans and carries out, until it is dropped.
     pub async fn run(mut self) {
         let mut changes = self.shells.database.changes();
+        let mut news = true;
         loop {
-            self.round(Instant::now());
-            let deadline = self.deadline();
+            let now = Instant::now();
+            if news {
+                self.round(now);
+            }
+            let deadline = self.deadline(now);
             tokio::select! {
                 event = self.inbox.recv() => match event {
-                    Some(event) => self.take(event),
+                    Some(event) => news = self.take(event),
                     None => return,
                 },
-                Ok(()) = changes.changed() => self.observe_rows(),
-                () = at(deadline) => {}
+                Some(report) = self.reports.recv() => {
+                    self.take_report(report, now);
+                    news = true;
+                }
+                Ok(()) = changes.changed() => {
+                    self.observe_rows();
+                    news = true;
+                }
+                () = at(deadline) => news = true,
             }
             // What has arrived meanwhile is planned for together.
             while let Ok(event) = self.inbox.try_recv() {
-                self.take(event);
+                news |= self.take(event);
+            }
+            while let Ok(report) = self.reports.try_recv() {
+                self.take_report(report, now);
+                news = true;
             }
         }
     }
 
-    /// The ports that carry our marks are desired until somebody says otherwise.
+    /// The ports that carry our marks are desired until somebody says otherwise. Where marks and records differ, a
+    /// command changed the port while no daemon ran, and the marks are the newer; where it took the port away, it left
+    /// a mark of that.
     fn adopt_marked(&mut self) {
-        for (endpoint, row) in &self.observed.ports {
-            self.desired.attachments.entry(*endpoint).or_insert_with(|| row.attachment.clone());
+        let Self { desired, observed, .. } = self;
+        desired.attachments.retain(|endpoint, _| !observed.detached.contains(endpoint));
+        for (endpoint, row) in &observed.ports {
+            // Marks of another tool tell less than our record of it.
+            if row.attachment.host_link == endpoint.host_link() {
+                desired.attachments.insert(*endpoint, row.attachment.clone());
+            } else {
+                desired.attachments.entry(*endpoint).or_insert_with(|| row.attachment.clone());
+            }
         }
     }
 
-    fn take(&mut self, event: Event) {
+    /// The end of a namespace or process is the end of its attachments, also when nobody looked. A namespace that ended
+    /// took its link along; what is mounted in its place is another one.
+    fn forget_ended(&mut self) {
+        let Self { desired, observed, .. } = self;
+        if observed.records.is_none() {
+            return;
+        }
+        desired.attachments.retain(|endpoint, attachment| {
+            let owner = &attachment.owner;
+            let same = owner.netns_path().is_none() || observed.links.contains_key(endpoint);
+            owner.is_docker() || (observed.running.contains_key(owner) && same)
+        });
+    }
+
+    /// Rows of other tools do not tell the MAC by which a managed bridge knows an endpoint; its interface does.
+    async fn learn_macs(&mut self) {
+        for (endpoint, attachment) in &mut self.desired.attachments {
+            let made_here = attachment.host_link == endpoint.host_link();
+            let Some(sandbox) = self.observed.running.get(&attachment.owner).filter(|_| !made_here) else {
+                continue;
+            };
+            let inside = Netns::new(&sandbox.netns);
+            match self.shells.netlink.interface_in(&inside, attachment.interface.as_str()).await {
+                Ok(found) => {
+                    let mac = found.and_then(|interface| interface.mac).and_then(Mac::from_bytes);
+                    Arc::make_mut(attachment).mac = mac.unwrap_or(attachment.mac);
+                }
+                Err(error) => tracing::warn!(%endpoint, "the MAC of an adopted port is not known: {error}"),
+            }
+        }
+    }
+
+    /// False when nothing has changed that a plan looks at.
+    fn take(&mut self, event: Event) -> bool {
         let now = Instant::now();
         match event {
-            Event::Asked(ask) => self.take_ask(ask, now),
-            Event::LinkAdded(endpoint, mtu, Ok(())) => {
-                self.links.succeed(&endpoint);
-                self.observed.links.insert(endpoint, Link { mtu, leftover: false });
+            Event::Asked(ask) => {
+                // The caller may know of rows that are newer than those last looked at: a bridge it has just made.
+                self.observe_rows();
+                self.take_ask(ask, now);
+            }
+            Event::LinksAdded(links) => {
+                for (endpoint, mtu, result) in links {
+                    match result {
+                        Ok(()) => {
+                            self.links.succeed(&endpoint);
+                            self.observed.links.insert(endpoint, Link { mtu, leftover: false });
+                            self.touched(endpoint);
+                        }
+                        Err(refused) => self.fail_link(endpoint, &refused, now),
+                    }
+                }
             }
             Event::LinkMtuSet(endpoint, mtu, Ok(())) => {
                 self.links.succeed(&endpoint);
+                self.touched(endpoint);
                 if let Some(link) = self.observed.links.get_mut(&endpoint) {
                     link.mtu = mtu;
                 }
             }
-            Event::LinkAdded(endpoint, _, Err(refused)) | Event::LinkMtuSet(endpoint, _, Err(refused)) => {
-                self.links.fail(endpoint, now);
-                self.refuse(&BTreeSet::from([endpoint]), &refused);
-            }
+            Event::LinkMtuSet(endpoint, _, Err(refused)) => self.fail_link(endpoint, &refused, now),
             Event::LinksDeleted(endpoints, result) => {
+                if let Err(refused) = &result {
+                    tracing::warn!("{refused}");
+                }
                 for endpoint in endpoints {
+                    self.doubtful.remove(&endpoint);
+                    self.touched(endpoint);
                     match &result {
                         Ok(()) => {
                             self.links.succeed(&endpoint);
@@ -214,20 +319,15 @@ impl Reconciler {
                     }
                 }
             }
-            Event::Committed(_, Ok(())) => {
+            Event::Committed(endpoints, Ok(())) => {
                 self.rows.succeed(&());
+                self.suspects.retain(|suspect| !endpoints.contains(suspect));
                 self.observe_rows();
             }
-            Event::Committed(endpoints, Err(failed)) => {
-                tracing::warn!("{failed}");
-                self.rows.fail((), now);
-                self.refuse(&endpoints, &Refused::other(failed.to_string()));
-            }
+            Event::Committed(endpoints, Err(failed)) => self.take_failed_rows(endpoints, &failed, now),
             Event::Wake => {}
-            Event::Datapath(bridge, event) => self.take_datapath(bridge, event, now),
-            Event::LinksRead(Ok(links)) => self.observe_links(links),
-            Event::LinksRead(Err(refused)) => tracing::warn!("{refused}"),
-            Event::Link(event) => self.take_link(event),
+            Event::LinksRead(read) => self.take_links(read),
+            Event::Link(event) => return self.take_link(event),
             Event::Recorded(effects, Ok(())) => {
                 self.records.succeed(&());
                 self.observe_records(effects);
@@ -249,20 +349,55 @@ impl Reconciler {
                 // Whoever asked and left needs no answer.
                 let _ = answer.send(owners);
             }
-            Event::Interrupted => {
-                let all = self.waiting.iter().flat_map(|waiting| waiting.before.keys().copied()).collect();
-                self.refuse(&all, &Refused::other("interrupted, and undone"));
+            Event::AttachedTo(bridge, answer) => {
+                let attached =
+                    self.desired.attachments.values().filter(|attachment| attachment.bridge == bridge);
+                let _ = answer.send(attached.count());
             }
             Event::Removed(owner) => {
                 self.end(&owner);
                 self.desired.attachments.retain(|_, attachment| attachment.owner != owner);
+                self.channels_are_dirty();
             }
         }
-        self.channels_are_dirty();
+        true
     }
 
-    fn take_datapath(&mut self, bridge: LinkName, event: DatapathEvent, now: Instant) {
+    /// What the database objects to rests, and holds nothing else up.
+    fn take_failed_rows(
+        &mut self,
+        endpoints: BTreeSet<EndpointId>,
+        failed: &TransactionFailed,
+        now: Instant,
+    ) {
+        tracing::warn!("{failed}");
+        if failed.objects && endpoints.len() > 1 {
+            self.rows.succeed(&());
+            self.suspects = endpoints;
+            return;
+        }
+        if failed.objects && endpoints.len() == 1 {
+            self.rows.succeed(&());
+            self.suspects.retain(|suspect| !endpoints.contains(suspect));
+            endpoints.iter().for_each(|endpoint| self.bad_rows.fail(*endpoint, now));
+        } else {
+            self.rows.fail((), now);
+        }
+        self.refuse(&endpoints, &Refused::other(format!("the database refused the port: {failed}")));
+    }
+
+    fn fail_link(&mut self, endpoint: EndpointId, refused: &Refused, now: Instant) {
+        tracing::warn!("{refused}");
+        self.links.fail(endpoint, now);
+        self.refuse(&BTreeSet::from([endpoint]), refused);
+        // It may have met another link, or none, where one was thought to be or not to be.
+        self.doubtful.insert(endpoint);
+        self.touched(endpoint);
+    }
+
+    fn take_report(&mut self, Report { bridge, event }: Report, now: Instant) {
         let Some(channel) = self.datapaths.get_mut(&bridge) else { return };
+        channel.dirty = true;
         match event {
             DatapathEvent::Read(installed) => {
                 channel.trouble = None;
@@ -307,10 +442,10 @@ impl Reconciler {
                 Scope::Everything => ReadScope::own(),
                 Scope::Only(endpoints) => ReadScope::of(endpoints),
             };
-            let (rundir, outbox) = (&self.shells.rundir, &self.outbox);
+            let (rundir, reporting) = (&self.shells.rundir, &self.reporting);
             self.observed.datapaths.entry(bridge.clone()).or_insert(Seen::Opening);
             self.datapaths.entry(bridge).or_insert_with_key(|bridge| Channel {
-                datapath: Datapath::open(rundir, bridge, read, outbox.clone()),
+                datapath: Datapath::open(rundir, bridge, read, reporting.clone()),
                 lane: Lane::default(),
                 dirty: true,
                 trouble: None,
@@ -342,16 +477,17 @@ impl Reconciler {
             .collect()
     }
 
-    fn deadline(&self) -> Option<Instant> {
-        let channels = self.datapaths.values().filter_map(|channel| channel.lane.deadline());
+    /// When the next round is due by itself, after the one of `now`.
+    fn deadline(&self, now: Instant) -> Option<Instant> {
+        let channels = self.datapaths.values().filter_map(|channel| channel.lane.deadline(now));
         let waiting = self.waiting.iter().map(|waiting| waiting.deadline);
-        self.links.deadline().into_iter().chain(self.rows.deadline()).chain(channels).chain(waiting).min()
-    }
-}
-
-pub(crate) async fn at(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
+        let lanes = [
+            self.links.deadline(now),
+            self.rows.deadline(now),
+            self.bad_rows.deadline(now),
+            self.records.deadline(now),
+            self.rows_wait_until.filter(|until| *until > now),
+        ];
+        lanes.into_iter().flatten().chain(channels).chain(waiting).min()
     }
 }

@@ -6,32 +6,55 @@ use std::net::IpAddr;
 use crate::frontend::is_there;
 use crate::model::{EndpointId, Owner, Sandbox};
 use crate::netlink::{Link as SeenLink, LinkEvent};
-use crate::plan::{Link, RecordEffect};
 use crate::process::ProcessExit;
+use crate::state::{Link, PortRow, RecordEffect, Scope};
 
-use super::{Event, Reconciler, Refused};
+use super::lanes::Links;
+use crate::refused::Refused;
+
+use super::{Event, Reconciler};
 
 impl Reconciler {
-    pub(super) fn take_link(&mut self, event: LinkEvent) {
+    /// False when that was known, or is not about a link of ours: most of what the kernel tells is our own doing.
+    pub(super) fn take_link(&mut self, event: LinkEvent) -> bool {
         match event {
             LinkEvent::Seen(link) => {
-                let Some(endpoint) = self.endpoint_of(&link.name) else { return };
-                if self.links.is_busy(&endpoint) {
-                    return;
-                }
+                let Some(endpoint) = self.endpoint_of(&link.name).filter(|of| !self.links.is_busy(of)) else {
+                    return false;
+                };
+                self.touched(endpoint);
                 let leftover = !self.observed.ports.contains_key(&endpoint);
-                let seen = self.observed.links.entry(endpoint).or_insert(Link { mtu: link.mtu, leftover });
-                seen.mtu = link.mtu;
+                let before = self.observed.links.get(&endpoint).copied();
+                let seen = Link { mtu: link.mtu, ..before.unwrap_or(Link { mtu: link.mtu, leftover }) };
+                self.observed.links.insert(endpoint, seen);
+                before != Some(seen)
             }
             LinkEvent::Gone { name, .. } => {
-                let Some(endpoint) = self.endpoint_of(&name) else { return };
+                let Some(endpoint) = self.endpoint_of(&name) else { return false };
                 if self.links.is_busy(&endpoint) {
-                    return;
+                    // That of the effect under way, or one before it: known when that has ended.
+                    self.doubtful.insert(endpoint);
+                    return false;
                 }
-                self.observed.links.remove(&endpoint);
+                self.touched(endpoint);
+                let known = self.observed.links.remove(&endpoint).is_some();
                 self.end_if_sandbox_is_gone(endpoint);
+                known
             }
-            LinkEvent::Resync => self.begin_reading_links(),
+            LinkEvent::Resync => {
+                self.begin_reading_links();
+                false
+            }
+        }
+    }
+
+    /// The endpoint's link was changed: what is being read may be older than that.
+    pub(super) fn touched(&mut self, endpoint: EndpointId) {
+        if let Some(touched) = &mut self.reading_links {
+            touched.insert(endpoint);
+        }
+        if self.doubtful.remove(&endpoint) {
+            self.begin_reading_links();
         }
     }
 
@@ -82,10 +105,13 @@ impl Reconciler {
     /// Takes the container for running until its process ends; a namespace without a process ends with its link.
     pub(super) fn run_sandbox(&mut self, sandbox: Sandbox) {
         let before = self.observed.running.insert(sandbox.owner.clone(), sandbox.clone());
+        self.channels_are_dirty();
         let Some(pid) = sandbox.pid.filter(|_| before.as_ref() != Some(&sandbox)) else { return };
         let outbox = self.outbox.clone();
         tokio::spawn(async move {
             match ProcessExit::watch(pid) {
+                // The process that was found when the container was looked up, and not a later one of its number.
+                Ok(Some(_)) if !is_there(&sandbox) => tracing::debug!(pid, "the process has ended already"),
                 Ok(Some(process)) => {
                     if let Err(error) = process.ended().await {
                         return tracing::error!(pid, "cannot watch a container's process: {error}");
@@ -103,6 +129,7 @@ impl Reconciler {
         if self.observed.running.remove(owner).is_some() {
             tracing::info!(container = %owner, "container ended");
         }
+        self.channels_are_dirty();
         let ended = Refused::other(format!(
             "container {owner} ended while its port was being attached: start it and try again"
         ));
@@ -122,7 +149,9 @@ impl Reconciler {
     pub(super) fn observe_rows(&mut self) {
         let rows = self.shells.database.rows();
         self.observed.bridges = rows.bridges;
-        self.observed.ports = rows.ports;
+        let before = std::mem::replace(&mut self.observed.ports, rows.ports);
+        self.adopt_strangers(&before);
+        self.observed.detached = rows.detached;
         for endpoint in self.observed.ports.keys() {
             if let Some(link) = self.observed.links.get_mut(endpoint) {
                 link.leftover = false;
@@ -140,7 +169,55 @@ impl Reconciler {
         self.open_channels();
     }
 
-    pub(super) fn observe_links(&mut self, links: Vec<SeenLink>) {
+    /// A port that another tool made while the daemon runs is adopted with what its marks tell, as those are that were there
+    /// before it.
+    fn adopt_strangers(&mut self, before: &BTreeMap<EndpointId, PortRow>) {
+        if matches!(self.desired.scope, Scope::Only(_)) {
+            return;
+        }
+        let strangers = self.observed.ports.iter().filter(|(endpoint, row)| {
+            row.attachment.host_link != endpoint.host_link() && !before.contains_key(endpoint)
+        });
+        let strangers: Vec<_> =
+            strangers.map(|(endpoint, row)| (*endpoint, row.attachment.clone())).collect();
+        for (endpoint, attachment) in strangers {
+            if self.desired.attachments.contains_key(&endpoint) {
+                continue;
+            }
+            tracing::info!(%endpoint, container = %attachment.container, "a port that another tool made is adopted");
+            let presumed = Sandbox::presumed(&attachment.owner);
+            self.observed.running.entry(attachment.owner.clone()).or_insert(presumed);
+            self.desired.attachments.insert(endpoint, attachment);
+            self.strangers.insert(endpoint);
+            self.begin_reading_links();
+        }
+    }
+
+    /// The strangers whose link turns out not to be there are of containers that have ended.
+    fn forget_ended_strangers(&mut self) {
+        for endpoint in std::mem::take(&mut self.strangers) {
+            if !self.observed.links.contains_key(&endpoint) {
+                self.end_if_sandbox_is_gone(endpoint);
+            }
+        }
+    }
+
+    /// Takes what the kernel told when all links were read, but for what changed meanwhile.
+    pub(super) fn take_links(&mut self, read: Result<Vec<SeenLink>, Refused>) {
+        let touched = self.reading_links.take().unwrap_or_default();
+        match read {
+            Ok(links) => {
+                self.observe_links(links, &touched);
+                self.forget_ended_strangers();
+            }
+            Err(refused) => tracing::warn!("{refused}"),
+        }
+        if std::mem::take(&mut self.read_links_again) {
+            self.begin_reading_links();
+        }
+    }
+
+    pub(super) fn observe_links(&mut self, links: Vec<SeenLink>, touched: &BTreeSet<EndpointId>) {
         let seen: BTreeMap<EndpointId, Link> = links
             .into_iter()
             .filter_map(|link| {
@@ -152,10 +229,12 @@ impl Reconciler {
         let gone: Vec<EndpointId> =
             self.observed.links.keys().filter(|of| !seen.contains_key(of)).copied().collect();
         // What is being changed is told by its effect.
-        for (endpoint, link) in seen.into_iter().filter(|(endpoint, _)| !self.links.is_busy(endpoint)) {
+        let settled =
+            |links: &Links, endpoint: &EndpointId| !links.is_busy(endpoint) && !touched.contains(endpoint);
+        for (endpoint, link) in seen.into_iter().filter(|(endpoint, _)| settled(&self.links, endpoint)) {
             self.observed.links.entry(endpoint).or_insert(link).mtu = link.mtu;
         }
-        for endpoint in gone.into_iter().filter(|endpoint| !self.links.is_busy(endpoint)).collect::<Vec<_>>()
+        for endpoint in gone.into_iter().filter(|endpoint| settled(&self.links, endpoint)).collect::<Vec<_>>()
         {
             self.observed.links.remove(&endpoint);
             self.end_if_sandbox_is_gone(endpoint);
@@ -182,7 +261,12 @@ impl Reconciler {
         EndpointId::from_host_link(link).or_else(|| self.other_links.get(link).copied())
     }
 
-    fn begin_reading_links(&self) {
+    fn begin_reading_links(&mut self) {
+        if self.reading_links.is_some() {
+            self.read_links_again = true;
+            return;
+        }
+        self.reading_links = Some(BTreeSet::new());
         let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
         tokio::spawn(async move {
             let links = netlink.links().await.map_err(Refused::from);

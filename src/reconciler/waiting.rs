@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::model::{Attachment, EndpointId, LinkName};
-use crate::plan::{Datapath as Seen, Status, status};
+use crate::plan::{Status, status};
+use crate::state::Datapath as Seen;
 
-use super::{Reconciler, Refused};
+use crate::refused::Refused;
+
+use super::Reconciler;
 
 /// How long what is refused may take to be undone before its caller is told all the same.
 const UNDO_TIME: Duration = Duration::from_secs(5);
@@ -25,10 +28,14 @@ pub(super) struct Waiting {
     pub(super) deadline: Instant,
     /// Why it is refused; it is answered when everything is as it was before.
     pub(super) refused: Option<Refused>,
+    /// True when the caller wants no more of it.
+    pub(super) interrupted: Option<watch::Receiver<bool>>,
     /// Where the answer goes.
     pub(super) answer: oneshot::Sender<Result<Outcome, Refused>>,
     /// Where it hears how far it is; a full queue drops news, because newer news follow.
     pub(super) progress: mpsc::Sender<Progress>,
+    /// What it has heard last.
+    pub(super) told: Option<Progress>,
 }
 
 /// What came of an intent.
@@ -47,6 +54,22 @@ pub struct Progress {
     pub of: usize,
 }
 
+impl Waiting {
+    fn tell(&mut self, done: usize) {
+        let progress = Progress { done, of: self.before.len() };
+        if self.told.replace(progress) != Some(progress) {
+            let _ = self.progress.try_send(progress);
+        }
+    }
+}
+
+impl Waiting {
+    /// Whether the caller was interrupted, or is not there any more.
+    fn has_left(&self) -> bool {
+        self.answer.is_closed() || self.interrupted.as_ref().is_some_and(|interrupted| *interrupted.borrow())
+    }
+}
+
 enum Verdict {
     Converged,
     Missing(String),
@@ -57,8 +80,13 @@ impl Reconciler {
     /// Answers those whose wish has converged, and turns back those whose wish failed or whose time is up.
     pub(super) fn answer(&mut self, now: Instant) {
         let mut nth = 0;
-        while let Some(waiting) = self.waiting.get(nth) {
-            let verdict = self.verdict(waiting);
+        while nth < self.waiting.len() {
+            if self.waiting[nth].has_left() && self.waiting[nth].refused.is_none() {
+                self.turn_back(nth, Refused::interrupted(), now);
+            }
+            let (verdict, done) = self.verdict(&self.waiting[nth]);
+            let waiting = &mut self.waiting[nth];
+            waiting.tell(done);
             let late = now >= waiting.deadline;
             match (verdict, waiting.refused.is_some()) {
                 (Verdict::Converged, _) => {
@@ -85,21 +113,21 @@ impl Reconciler {
         }
     }
 
-    fn verdict(&self, waiting: &Waiting) -> Verdict {
+    /// And how many of its ports have converged.
+    fn verdict(&self, waiting: &Waiting) -> (Verdict, usize) {
         let mut done = 0;
         let mut first_missing = None;
         for endpoint in waiting.before.keys() {
             match status(&self.desired, &self.observed, *endpoint, self.flows_pending(*endpoint)) {
                 Status::Converged => done += 1,
-                Status::Failed(why) => return Verdict::Failed(self.named(*endpoint, &why)),
+                Status::Failed(why) => return (Verdict::Failed(self.named(*endpoint, &why)), done),
                 Status::Missing(what) => {
                     first_missing.get_or_insert_with(|| self.named(*endpoint, &what));
                 }
             }
         }
-        let _ = waiting.progress.try_send(Progress { done, of: waiting.before.len() });
         let bridge = waiting.bridges.iter().find(|bridge| self.bridge_flows_pending(bridge));
-        match (first_missing, bridge) {
+        let verdict = match (first_missing, bridge) {
             (Some(what), _) => Verdict::Missing(what),
             (None, Some(bridge)) => {
                 let trouble = self.datapaths.get(bridge).and_then(|channel| channel.trouble.as_ref());
@@ -107,7 +135,8 @@ impl Reconciler {
                 Verdict::Missing(format!("the flow entries are not in {bridge} yet{trouble}"))
             }
             (None, None) => Verdict::Converged,
-        }
+        };
+        (verdict, done)
     }
 
     fn named(&self, endpoint: EndpointId, what: &str) -> String {
@@ -165,7 +194,7 @@ impl Reconciler {
     }
 
     /// Desires again what was desired before the caller came; the plan then undoes what was made.
-    fn turn_back(&mut self, nth: usize, why: Refused, now: Instant) {
+    pub(super) fn turn_back(&mut self, nth: usize, why: Refused, now: Instant) {
         let waiting = &mut self.waiting[nth];
         for (endpoint, before) in &waiting.before {
             match before {

@@ -12,10 +12,13 @@ use std::time::{Duration, Instant};
 use flowport_ovsdb::{Remote, Remotes};
 use tokio::process::{Child, Command};
 
-use crate::reconciler::Refused;
+use crate::refused::Refused;
 
 /// How often it is looked whether the server listens.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// How often it is looked after while it runs, and the rest before it is started again.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
 
 /// The server, which ends when this is dropped unless it was there before.
 #[derive(Debug)]
@@ -59,6 +62,28 @@ impl Server {
             tokio::time::sleep(LOOK_EVERY).await;
         }
         Ok(server)
+    }
+
+    /// Starts the server again whenever it ends.
+    pub async fn keep(&mut self) {
+        loop {
+            match &mut self.child {
+                Some(child) => drop(child.wait().await),
+                // One that was there before is nobody's child: it is looked at now and then.
+                None => {
+                    while tokio::net::UnixStream::connect(&self.socket).await.is_ok() {
+                        tokio::time::sleep(LOOK_AFTER).await;
+                    }
+                }
+            }
+            tracing::warn!("ovsdb-server on {} ended; starting it again", self.file.display());
+            match self.spawn() {
+                Ok(child) => self.child = Some(child),
+                Err(refused) => tracing::error!("{refused}"),
+            }
+            // One that ends at once is not started in a tight loop.
+            tokio::time::sleep(LOOK_AFTER).await;
+        }
     }
 
     /// Where to connect to.

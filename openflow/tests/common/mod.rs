@@ -1,5 +1,6 @@
 //! A private Open vSwitch with a dummy datapath, and a session over its management socket.
 #![allow(unreachable_pub, clippy::expect_used)]
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -101,6 +102,13 @@ impl Ovs {
 
     pub fn ofctl(&self, args: &[&str]) -> String {
         self.run("ovs-ofctl", &[&["-O", "OpenFlow13"], args].concat())
+    }
+
+    /// `ovs-appctl ARGS` of ovs-vswitchd.
+    pub fn appctl(&self, args: &[&str]) -> String {
+        let vswitchd = self.daemons.last().expect("it runs").id();
+        let control = self.path(&format!("ovs-vswitchd.{vswitchd}.ctl"));
+        self.run("ovs-appctl", &[&["-t", control.as_str()], args].concat())
     }
 
     fn wait_for(&self, socket: &str) {

@@ -102,11 +102,11 @@ impl Flow {
 /// What stands before and after `actions=`.
 fn split_actions(text: &str) -> (&str, &str) {
     for word in ["actions=", "action="] {
-        let places = text.match_indices(word).map(|(at, _)| at);
+        let mut places = text.match_indices(word).map(|(at, _)| at);
         let start = |at: &usize| {
             text.get(..*at).is_some_and(|head| head.is_empty() || head.ends_with([' ', ',', '\t']))
         };
-        if let Some(at) = places.filter(start).next() {
+        if let Some(at) = places.find(start) {
             let (head, tail) = text.split_at(at);
             return (head, tail.get(word.len()..).unwrap_or_default());
         }

@@ -27,7 +27,7 @@ impl Group {
                 "group_id" => group_id = Some(item.expected("group_id=1", self::group_id(item.value))?),
                 "type" => {
                     group_type =
-                        item.expected("type=all, select, indirect or ff", self::group_type(item.value))?
+                        item.expected("type=all, select, indirect or ff", self::group_type(item.value))?;
                 }
                 _ => return Err(Problem::UnknownWord.of(item.whole)),
             }

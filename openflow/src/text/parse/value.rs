@@ -229,9 +229,8 @@ pub(crate) fn packet_type(text: &str) -> Result<Masked<PacketType>, ParseTextErr
 
 /// The bytes of a number in hexadecimal, as few as it takes but at least one.
 pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
-    let digits = match text.strip_prefix("0x") {
-        Some(digits) => digits,
-        None => return u64::from_text(text).map(|n| least_bytes(&n.to_be_bytes())),
+    let Some(digits) = text.strip_prefix("0x") else {
+        return u64::from_text(text).map(|n| least_bytes(&n.to_be_bytes()));
     };
     if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return None;

@@ -42,6 +42,11 @@ impl Refused {
         Self::other(causes.map(ToString::to_string).collect::<Vec<_>>().join(": "))
     }
 
+    /// The user has changed their mind.
+    pub fn interrupted() -> Self {
+        Self::other("interrupted, and undone: run the command again to have it done")
+    }
+
     /// Nothing is attached by that name.
     pub fn no_such_port(line: impl Into<String>) -> Self {
         Self { line: line.into(), reason: Reason::NoSuchPort }

@@ -1,6 +1,6 @@
 //! What is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ pub struct Observed {
     pub bridges: BTreeMap<LinkName, Bridge>,
     /// The rows of our endpoints' ports.
     pub ports: BTreeMap<EndpointId, PortRow>,
+    /// Endpoints that were on record and were detached while no daemon ran.
+    pub detached: BTreeSet<EndpointId>,
     /// The host ends of our endpoints' veths.
     pub links: BTreeMap<EndpointId, Link>,
     /// Containers that run.
@@ -37,9 +39,10 @@ impl Observed {
     ///
     /// A switch that is taking ports away hears of nothing else meanwhile; and a port number whose flow entries are left
     /// may be given to another port.
-    pub(super) fn flows_first(&self, endpoint: EndpointId, row: &PortRow) -> bool {
+    pub(crate) fn flows_first(&self, endpoint: EndpointId, row: &PortRow) -> bool {
         match self.datapaths.get(&row.bridge) {
-            Some(Datapath::Opening) => true,
+            // A port that never had a number has none; a switch that hangs must not keep it from being undone.
+            Some(Datapath::Opening) => row.ofport.is_some(),
             Some(Datapath::Read(installed)) => installed.has_flows_of(endpoint),
             Some(Datapath::Away) | None => false,
         }
@@ -128,6 +131,8 @@ pub struct PortRow {
     pub ofport: Option<u32>,
     /// The `error` column of the Interface row.
     pub error: Option<String>,
+    /// Whether its marks say that a daemon has it on record.
+    pub recorded: bool,
     /// The attachment that its marks tell of.
     pub attachment: Arc<Attachment>,
 }

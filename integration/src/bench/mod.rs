@@ -1,0 +1,62 @@
+//! What it takes to attach and detach containers, beside `ovs-docker` on the same bridge, in rounds that take turns.
+//!
+//! A managed userspace bridge of a lab host, with containers of the host's own Docker Engine. Each side is a process,
+//! timed from exec to exit, and what it made is looked at before the next one begins: a port that Open vSwitch has
+//! numbered, and the address inside. Flowport's ports have flows on top of that.
+
+mod attach;
+mod kill;
+mod machine;
+mod many;
+mod report;
+mod stage;
+mod watcher;
+
+use std::error::Error;
+
+pub use report::{Aim, Report, Row};
+
+use stage::Stage;
+
+/// Why a measurement did not come to be.
+pub type BenchError = Box<dyn Error + Send + Sync>;
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// Docker containers; all of them are attached, detached and killed.
+    pub containers: usize,
+    /// Rounds of a single port.
+    pub single_rounds: usize,
+    /// Rounds of all containers.
+    pub bulk_rounds: usize,
+    /// Network namespaces attached by one command.
+    pub namespaces: usize,
+    /// Rounds of all namespaces.
+    pub namespace_rounds: usize,
+}
+
+impl Size {
+    /// What the aims are about; some minutes.
+    pub const FULL: Self =
+        Self { containers: 50, single_rounds: 15, bulk_rounds: 5, namespaces: 1000, namespace_rounds: 3 };
+    /// To see that everything that is measured still runs.
+    pub const QUICK: Self =
+        Self { containers: 3, single_rounds: 1, bulk_rounds: 1, namespaces: 20, namespace_rounds: 1 };
+}
+
+/// Measures everything, within a lab. Progress goes to standard error.
+///
+/// # Errors
+///
+/// Something could not be started, or did not do what it was to be timed at.
+pub async fn run(size: Size) -> Result<Report, BenchError> {
+    let mut stage = Stage::set(size.containers).await?;
+    let machine = machine::describe(&stage).await?;
+    let mut rows = attach::single(&mut stage, size.single_rounds).await?;
+    rows.extend(attach::bulk(&mut stage, size.bulk_rounds).await?);
+    rows.push(many::namespaces(&mut stage, size.namespaces, size.namespace_rounds).await?);
+    rows.extend(kill::containers(&mut stage).await?);
+    stage.strike().await?;
+    Ok(Report { machine, rows })
+}

@@ -1,0 +1,166 @@
+//! A daemon whose peers die and come back.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod scene;
+
+use flowport::lab::{HostOptions, Netns};
+use flowport_integration::oracle::pings;
+use flowport_integration::{DEADLINE, container, wait_until};
+use rustix::process::Signal;
+use scene::{By, Scene, inside, named, same};
+
+/// Two containers with ports, that reach each other.
+async fn two_containers(scene: &Scene) -> [Netns; 2] {
+    let containers = [container().await, container().await];
+    for (nth, container) in containers.iter().enumerate() {
+        scene
+            .done(&format!("add-port br0 eth1 {} --ipaddress=10.0.0.{}/24", named(container), nth + 1))
+            .await;
+    }
+    assert!(pings(&containers[0], "10.0.0.2", 5).await);
+    containers
+}
+
+async fn resumes(containers: &[Netns; 2]) {
+    wait_until(DEADLINE, "ping goes on", async || pings(&containers[0], "10.0.0.2", 1).await).await;
+}
+
+#[tokio::test]
+async fn flow_entries_come_back_with_vswitchd() {
+    let mut scene = Scene::start(HostOptions::default(), By::Daemon).await;
+    let containers = two_containers(&scene).await;
+    let before = scene.seen().await;
+    for _ in 0..3 {
+        scene.host.ovs_mut().vswitchd().kill().await.unwrap();
+        scene.host.ovs_mut().start_vswitchd().await.unwrap();
+        wait_until(DEADLINE, "all is as before", async || scene.seen().await == before).await;
+        resumes(&containers).await;
+    }
+    // Detached while it was away: the port does not come back.
+    scene.host.ovs_mut().vswitchd().kill().await.unwrap();
+    scene.done(&format!("del-port br0 eth1 {}", named(&containers[0]))).await;
+    scene.host.ovs_mut().start_vswitchd().await.unwrap();
+    wait_until(DEADLINE, "one is left", async || scene.whole().await && scene.ports().await.len() == 1).await;
+    assert!(!inside(&containers[0]).await.contains("eth1"));
+}
+
+#[tokio::test]
+async fn the_database_may_go_and_come_back() {
+    let mut scene = Scene::start(HostOptions::default(), By::Daemon).await;
+    let containers = two_containers(&scene).await;
+    let before = scene.seen().await;
+    for _ in 0..3 {
+        scene.host.ovs_mut().ovsdb_server().kill().await.unwrap();
+        scene.host.ovs_mut().start_ovsdb().await.unwrap();
+        // Until the daemon is connected again it refuses what needs the database.
+        let made = async || {
+            let said = scene.run("add-br br1 --datapath=netdev").await;
+            assert!(said.code == Some(0) || said.err.contains("ovsdb-server"), "{said:?}");
+            said.code == Some(0)
+        };
+        wait_until(DEADLINE, "the daemon has its database again", made).await;
+        scene.done("del-br br1").await;
+        wait_until(DEADLINE, "all is as before", async || scene.seen().await == before).await;
+        // The userspace datapath of Open vSwitch 3.1 itself rests while ovs-vswitchd has no database.
+        resumes(&containers).await;
+    }
+}
+
+#[tokio::test]
+async fn a_container_that_dies_while_the_database_is_away_loses_its_port() {
+    let mut scene = Scene::start(HostOptions::default(), By::Daemon).await;
+    let [first, second] = two_containers(&scene).await;
+    scene.host.ovs_mut().ovsdb_server().kill().await.unwrap();
+    drop(second);
+    scene.host.ovs_mut().start_ovsdb().await.unwrap();
+    wait_until(DEADLINE, "one is left", async || scene.whole().await && scene.ports().await.len() == 1).await;
+    assert!(inside(&first).await.contains("eth1"));
+    assert_eq!(scene.records().await.len(), 1);
+}
+
+#[tokio::test]
+async fn containers_may_lose_their_engine() {
+    let mut scene = Scene::start(HostOptions::with_docker(), By::Daemon).await;
+    let engine = scene.host.docker().unwrap();
+    engine.import_busybox("busybox").await.unwrap();
+    for name in ["web", "shop"] {
+        engine.run_container(name, "busybox", "none", &["sleep", "600"]).await.unwrap();
+    }
+    scene.done("add-port br0 eth1 web --ipaddress=10.0.0.1/24").await;
+    scene.done("add-port br0 eth1 shop --ipaddress=10.0.0.2/24").await;
+    let before = scene.seen().await;
+    scene.host.docker_mut().unwrap().daemon().kill().await.unwrap();
+    scene.host.docker_mut().unwrap().start_daemon().await.unwrap();
+    // Without --live-restore its containers end with it; what stops keeps its attachment.
+    wait_until(DEADLINE, "the ports go", async || scene.whole().await && scene.ports().await.is_empty())
+        .await;
+    assert_eq!(scene.records().await.len(), 2);
+    for name in ["web", "shop"] {
+        scene.host.docker().unwrap().start_container(name).await.unwrap();
+    }
+    wait_until(DEADLINE, "the ports are back", async || {
+        scene.whole().await && scene.seen().await.len() == before.len()
+    })
+    .await;
+    let pinged =
+        async || scene.host.run("docker", &["exec", "web", "ping", "-c1", "-W1", "10.0.0.2"]).await.is_ok();
+    wait_until(DEADLINE, "ping goes on", pinged).await;
+    // One that is removed while nobody listens is removed all the same.
+    scene.end_daemon(Signal::KILL).await;
+    scene.host.docker().unwrap().remove_container("shop").await.unwrap();
+    scene.start_daemon().await;
+    wait_until(DEADLINE, "one is left", async || scene.whole().await && scene.ports().await.len() == 1).await;
+    wait_until(DEADLINE, "its record is gone", async || scene.records().await.len() == 1).await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_was_killed_is_replaced_without_a_lost_packet() {
+    let mut scene = Scene::start(HostOptions::default(), By::Daemon).await;
+    let containers = two_containers(&scene).await;
+    let before = scene.seen().await;
+    for with in [Signal::KILL, Signal::TERM, Signal::KILL] {
+        scene.end_daemon(with).await;
+        // With SIGKILL its socket stays behind, and is no obstacle.
+        assert_eq!(scene.socket().exists(), with == Signal::KILL);
+        assert!(pings(&containers[0], "10.0.0.2", 3).await);
+        scene.start_daemon().await;
+        scene.run("del-port br0 eth9 netns:nosuch").await.refused(&["nosuch"]);
+        same(&before, &scene.seen().await);
+        assert!(pings(&containers[0], "10.0.0.2", 3).await);
+    }
+}
+
+#[tokio::test]
+async fn the_socket_of_a_dead_daemon_is_no_obstacle_to_a_command() {
+    let mut scene = Scene::start(HostOptions::default(), By::Daemon).await;
+    let c = container().await;
+    scene.end_daemon(Signal::KILL).await;
+    assert!(scene.socket().exists());
+    scene.done(&format!("add-port br0 eth1 {}", named(&c))).await;
+    scene.done(&format!("del-port br0 eth1 {}", named(&c))).await;
+}
+
+#[tokio::test]
+async fn there_is_one_daemon() {
+    let scene = Scene::start(HostOptions::default(), By::Daemon).await;
+    let containers = two_containers(&scene).await;
+    let before = scene.seen().await;
+    scene.run("daemon").await.refused(&["another Flowport", "stop it"]);
+    // One that listens elsewhere rules over the same database; so would a command that asks no daemon.
+    let elsewhere = scene.host.directory().join("elsewhere/flowport.sock");
+    let elsewhere = elsewhere.display();
+    for command in [
+        format!("daemon --socket={elsewhere}"),
+        format!("del-port br0 eth1 {} --socket={elsewhere} --timeout=1", named(&containers[0])),
+        format!("add-br br1 --datapath=netdev --socket={elsewhere} --timeout=1"),
+    ] {
+        let said = scene.run(&command).await;
+        let lines: Vec<&str> = said.err.lines().filter(|line| line.starts_with("flowport: ")).collect();
+        assert!(said.code == Some(1) && lines.len() == 1, "{command}: {said:?}");
+        assert!(lines[0].contains("another Flowport") && lines[0].contains("--socket"), "{said:?}");
+    }
+    same(&before, &scene.seen().await);
+    assert!(pings(&containers[0], "10.0.0.2", 3).await);
+    let left = scene.host.directory().join("elsewhere/flowport.sock");
+    assert!(!left.exists(), "a daemon that could not start leaves no socket");
+}

@@ -1,0 +1,289 @@
+//! A lab host with a managed bridge, on which commands are run, by themselves or through a daemon.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::collections::BTreeSet;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+
+use flowport::lab::{HostOptions, LabHost, Netns};
+use flowport_integration::{DEADLINE, chain, flowport, host, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+
+/// Who carries a command out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// The command.
+    Itself,
+    /// The daemon, asked on its socket.
+    Daemon,
+}
+
+/// A host and, perhaps, its daemon.
+pub(crate) struct Scene {
+    pub(crate) host: LabHost,
+    pub(crate) daemon: Option<Child>,
+}
+
+/// What a command said.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+}
+
+impl Said {
+    /// Asserts that it was refused in one line that has these words.
+    #[track_caller]
+    pub(crate) fn refused(&self, words: &[&str]) {
+        assert_eq!((self.code, self.out.as_str()), (Some(1), ""), "{self:?}");
+        assert_eq!(self.err.lines().count(), 1, "{self:?}");
+        assert!(self.err.starts_with("flowport: "), "{self:?}");
+        for word in words {
+            assert!(self.err.contains(word), "{word:?} is not in {self:?}");
+        }
+    }
+}
+
+impl Scene {
+    /// A host with a managed bridge br0.
+    pub(crate) async fn start(options: HostOptions, by: By) -> Self {
+        let mut scene = Self { host: host(options).await, daemon: None };
+        if by == By::Daemon {
+            scene.start_daemon().await;
+        }
+        scene.done("add-br br0 --datapath=netdev").await;
+        scene
+    }
+
+    /// The daemon's socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.host.directory().join("flowport/flowport.sock")
+    }
+
+    /// Starts the daemon, and returns when it listens.
+    pub(crate) async fn start_daemon(&mut self) {
+        self.daemon = Some(self.spawn("daemon"));
+        let socket = self.socket();
+        wait_until(DEADLINE, "the daemon listens", async || UnixStream::connect(&socket).is_ok()).await;
+    }
+
+    /// Ends the daemon, by SIGTERM or by SIGKILL, and waits for its end.
+    pub(crate) async fn end_daemon(&mut self, with: Signal) {
+        let mut daemon = self.daemon.take().expect("it runs");
+        signal(&daemon, with);
+        daemon.wait().await.expect("its end");
+    }
+
+    /// `flowport WORDS`, to be run on the host.
+    pub(crate) fn command(&self, words: &str) -> Command {
+        self.configured(self.host.command(&flowport().display().to_string()), words.split_whitespace())
+    }
+
+    /// Words that hold blanks.
+    pub(crate) fn configured<'a>(
+        &self,
+        mut command: Command,
+        words: impl IntoIterator<Item = &'a str>,
+    ) -> Command {
+        command
+            .args(words)
+            .env("FLOWPORT_DB", self.host.db())
+            .env("FLOWPORT_SOCKET", self.socket())
+            .env("FLOWPORT_STATE", self.host.directory().join("state"))
+            .env_remove("RUST_LOG")
+            .kill_on_drop(true)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Starts `flowport WORDS`.
+    pub(crate) fn spawn(&self, words: &str) -> Child {
+        let mut command = self.command(words);
+        if words.starts_with("daemon") {
+            // Nobody reads its log.
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+        }
+        self.host.spawn(&mut command).unwrap_or_else(|error| panic!("{}", chain(&error)))
+    }
+
+    /// Runs `flowport WORDS` to its end.
+    pub(crate) async fn run(&self, words: &str) -> Said {
+        self.host
+            .output(&mut self.command(words))
+            .await
+            .unwrap_or_else(|error| panic!("{}", chain(&error)))
+            .into()
+    }
+
+    /// The same, which must succeed.
+    #[track_caller]
+    pub(crate) fn done<'a>(&'a self, words: &'a str) -> impl Future<Output = String> + 'a {
+        let caller = std::panic::Location::caller();
+        async move {
+            let said = self.run(words).await;
+            assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{caller}: {words}: {said:?}");
+            said.out
+        }
+    }
+
+    /// Runs a command that must be refused in one line with these words, and must change nothing.
+    pub(crate) async fn refused(&self, command: &str, words: &[&str]) {
+        let before = self.seen().await;
+        let said = self.run(command).await;
+        said.refused(words);
+        same(&before, &self.seen().await);
+    }
+
+    /// Runs `add-ports br0 -` with these lines.
+    pub(crate) async fn add_ports(&self, lines: &[String]) -> Said {
+        let file = self.host.directory().join("ports");
+        std::fs::write(&file, lines.join("\n")).expect("a file");
+        self.run(&format!("add-ports br0 {}", file.display())).await
+    }
+
+    /// All that a command could leave: rows, links, flow entries, groups, records.
+    pub(crate) async fn seen(&self) -> BTreeSet<String> {
+        let mut seen = self.rows().await;
+        seen.extend(self.links().await);
+        for bridge in self.tool("ovs-vsctl", "--no-wait list-br").await.lines() {
+            seen.extend(self.flows(bridge).await);
+        }
+        seen.extend(self.records().await);
+        seen
+    }
+
+    /// Rows of the database of Open vSwitch.
+    pub(crate) async fn rows(&self) -> BTreeSet<String> {
+        let mut rows = BTreeSet::new();
+        for (table, columns) in [
+            ("bridge", "name,external_ids,fail_mode,ports"),
+            ("port", "name,tag,external_ids"),
+            ("interface", "name,type,external_ids"),
+        ] {
+            let listed = self
+                .tool(
+                    "ovs-vsctl",
+                    &format!("--no-wait -f csv --no-headings --columns={columns} list {table}"),
+                )
+                .await;
+            rows.extend(listed.lines().map(|line| format!("{table} {line}")));
+        }
+        rows
+    }
+
+    /// Links of the host.
+    pub(crate) async fn links(&self) -> BTreeSet<String> {
+        let listed = self.tool("ip", "-o link").await;
+        listed
+            .lines()
+            .filter_map(|line| Some(format!("link {}", line.split(": ").nth(1)?.split('@').next()?)))
+            .collect()
+    }
+
+    /// Names of the links that are host ends of ours.
+    pub(crate) async fn host_ends(&self) -> BTreeSet<String> {
+        self.links()
+            .await
+            .into_iter()
+            .filter_map(|link| Some(link.strip_prefix("link ")?.to_owned()))
+            .filter(|name| name.starts_with("fp"))
+            .collect()
+    }
+
+    /// Names of the ports in the database that are ours.
+    pub(crate) async fn ports(&self) -> BTreeSet<String> {
+        let listed =
+            self.tool("ovs-vsctl", "--no-wait -f csv --no-headings --columns=name list interface").await;
+        listed
+            .lines()
+            .map(|name| name.trim_matches('"').to_owned())
+            .filter(|name| name.starts_with("fp"))
+            .collect()
+    }
+
+    /// Flow entries and groups of a bridge.
+    pub(crate) async fn flows(&self, bridge: &str) -> BTreeSet<String> {
+        let flows = self.tool("ovs-ofctl", &format!("-O OpenFlow13 dump-flows {bridge} --no-stats")).await;
+        let groups = self.tool("ovs-ofctl", &format!("-O OpenFlow13 dump-groups {bridge}")).await;
+        flows
+            .lines()
+            .chain(groups.lines())
+            .filter(|line| !line.starts_with("OFP"))
+            .map(|line| format!("{bridge} {}", line.trim()))
+            .collect()
+    }
+
+    /// Host ends of the endpoints that have flow entries.
+    pub(crate) async fn endpoints_with_flows(&self, bridge: &str) -> BTreeSet<String> {
+        let flows = self.flows(bridge).await;
+        let cookies = flows
+            .iter()
+            .filter_map(|flow| Some(flow.split("cookie=0xf10f").nth(1)?.split(',').next()?.to_owned()));
+        cookies
+            .filter(|endpoint| endpoint != "000000000000")
+            .map(|endpoint| format!("fp{endpoint}"))
+            .collect()
+    }
+
+    /// The daemon's records; none when there never was one.
+    pub(crate) async fn records(&self) -> BTreeSet<String> {
+        let socket = self.host.directory().join("flowport/local.sock");
+        if UnixStream::connect(&socket).is_err() {
+            return BTreeSet::new();
+        }
+        let words =
+            format!("dump unix:{} Flowport_Local Attachment endpoint addresses vlan", socket.display());
+        let listed = self.tool("ovsdb-client", &words).await;
+        listed.lines().skip(3).map(|line| format!("record {line}")).collect()
+    }
+
+    /// A tool that must succeed.
+    pub(crate) async fn tool(&self, program: &str, words: &str) -> String {
+        let words: Vec<&str> = words.split_whitespace().collect();
+        self.host.run(program, &words).await.unwrap_or_else(|error| panic!("{}", chain(&error)))
+    }
+
+    /// Whether links, ports, and endpoints with flow entries are the same: nothing is half-made.
+    pub(crate) async fn whole(&self) -> bool {
+        let links = self.host_ends().await;
+        links == self.ports().await && links == self.endpoints_with_flows("br0").await
+    }
+}
+
+/// Asserts that nothing has come or gone.
+#[track_caller]
+pub(crate) fn same(before: &BTreeSet<String>, after: &BTreeSet<String>) {
+    let difference: Vec<_> = before.symmetric_difference(after).collect();
+    assert!(difference.is_empty(), "{difference:#?}");
+}
+
+/// Sends a signal to a process that runs.
+pub(crate) fn signal(process: &Child, signal: Signal) {
+    let pid = process.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw).expect("it runs");
+    kill_process(pid, signal).expect("it can be signalled");
+}
+
+/// Names of the links inside a container.
+pub(crate) async fn inside(container: &Netns) -> BTreeSet<String> {
+    let mut command = Command::new("ip");
+    let output = container.output(command.args(["-o", "link"])).await.expect("ip");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines().filter_map(|line| Some(line.split(": ").nth(1)?.split('@').next()?.to_owned())).collect()
+}
+
+/// `netns:NAME`.
+pub(crate) fn named(container: &Netns) -> String {
+    format!("netns:{}", container.name())
+}

@@ -1,0 +1,13 @@
+//! The vocabulary of reconciling: what is desired, what is observed, and the effects between them.
+//!
+//! [`plan`](crate::plan) decides by it, the shells carry effects out and observe; neither knows the other.
+
+mod desired;
+mod effect;
+mod installed;
+mod observed;
+
+pub use desired::{Desired, Scope};
+pub use effect::{FlowChanges, LinkEffect, RecordEffect, RowEffect};
+pub use installed::{Datapath, Installed};
+pub use observed::{Bridge, BridgePort, Link, Observed, PortKind, PortRow, TunnelPort};

@@ -1,0 +1,287 @@
+//! What the pipeline does to packets, in a real ovs-vswitchd.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod support;
+
+use flowport::model::{SHARED_COOKIE, Vlan};
+use flowport::pipeline::{
+    Flow, Group, Member, Network, Uplink, UplinkKind, bridge_flows, endpoint_flows, network_flows,
+};
+use flowport_openflow::{Cookie, Message, PortNo};
+
+use support::{Switch, TUNNEL, attachment, cookies, flow_mod, mac};
+
+const A: &str = "02:42:0a:00:00:01";
+const B: &str = "02:42:0a:00:00:02";
+const D: &str = "02:42:0a:00:00:04";
+const HOST: &str = "02:00:00:00:00:fe";
+const BROADCAST: &str = "ff:ff:ff:ff:ff:ff";
+const ELSEWHERE: &str = "02:00:00:00:be:ef";
+
+fn vlan(id: i64) -> Vlan {
+    id.try_into().unwrap()
+}
+
+/// Network 0: a on p1, b on p2, this host. Network 10: c on p3 with b's address, d on p4, and e on p7, whose addresses
+/// are its own business. A trunk on p5, an access uplink of network 10 on p6, a tunnel with keys.
+fn scene() -> (Vec<Flow>, Vec<Group>) {
+    let mut flows = Vec::new();
+    for (attachment, port) in [
+        (attachment("a", &["10.0.0.1/24", "10.0.1.1/24", "fd00::1/64"], 0), 1),
+        (attachment("b", &["10.0.0.2/24"], 0), 2),
+        (attachment("c", &["10.0.0.2/24"], 10), 3),
+        (attachment("d", &["10.0.0.4/24"], 10), 4),
+        (attachment("e", &[], 10), 7),
+        (attachment("f", &["fd00::8/64"], 20), 8),
+    ] {
+        flows.extend(endpoint_flows(&attachment, PortNo(port)).unwrap());
+    }
+    let host = Member { port: PortNo::LOCAL, vlan: vlan(0), mac: Some(mac(HOST)) };
+    let uplinks = [
+        Uplink { port: PortNo(5), kind: UplinkKind::Trunk, is_tunnel: false },
+        Uplink { port: PortNo(6), kind: UplinkKind::Access(vlan(10)), is_tunnel: false },
+        Uplink { port: TUNNEL, kind: UplinkKind::Keyed, is_tunnel: true },
+    ];
+    flows.extend(bridge_flows(&[host], &uplinks, &[vlan(0), vlan(10), vlan(20)]).unwrap());
+    let mut groups = Vec::new();
+    for (id, hosts, members) in [
+        (0, vec![PortNo::LOCAL], vec![PortNo(1), PortNo(2), PortNo::LOCAL]),
+        (10, vec![], vec![PortNo(3), PortNo(4), PortNo(7)]),
+        (20, vec![], vec![PortNo(8)]),
+    ] {
+        let (of_network, its_groups) =
+            network_flows(&Network { vlan: vlan(id), hosts, members }, &uplinks).unwrap();
+        flows.extend(of_network);
+        groups.extend(its_groups);
+    }
+    (flows, groups)
+}
+
+fn switch() -> Switch {
+    let mut switch = Switch::start(&[3, 4, 5, 6, 7, 8]);
+    let (flows, groups) = scene();
+    switch.install(&flows, &groups);
+    switch
+}
+
+fn ip(port: &str, from: &str, to: &str, source: &str) -> String {
+    format!("in_port={port},dl_src={from},dl_dst={to},ip,nw_src={source},nw_dst=10.0.0.9")
+}
+
+/// An ARP request: who has `asked`?
+fn who_has(port: &str, mac: &str, sha: &str, spa: &str, asked: &str) -> String {
+    format!(
+        "in_port={port},dl_src={mac},dl_dst={BROADCAST},arp,arp_op=1,arp_sha={sha},arp_spa={spa},arp_tpa={asked}"
+    )
+}
+
+#[test]
+fn an_endpoint_sends_as_itself_or_not_at_all() {
+    let switch = switch();
+    switch.trace(&ip("p1", A, B, "10.0.0.1")).goes_to(&["p2"]);
+    switch.trace(&ip("p1", A, B, "10.0.1.1")).goes_to(&["p2"]);
+    switch.trace(&format!("in_port=p1,dl_src={A},dl_dst={B},ipv6,ipv6_src=fd00::1")).goes_to(&["p2"]);
+
+    switch.trace(&ip("p1", ELSEWHERE, B, "10.0.0.1")).dropped_in(1);
+    switch.trace(&ip("p1", B, A, "10.0.0.1")).dropped_in(1);
+    switch.trace(&ip("p1", A, B, "10.0.0.2")).dropped_in(1);
+    switch.trace(&ip("p2", A, B, "10.0.0.1")).dropped_in(1);
+    switch.trace(&format!("in_port=p1,dl_src={ELSEWHERE},dl_dst={B},ipv6,ipv6_src=fd00::1")).dropped_in(1);
+    // Neither IP nor ARP.
+    switch.trace(&format!("in_port=p1,dl_src={A},dl_dst={B},dl_type=0x88cc")).dropped_in(1);
+
+    // Addresses that are its own business are nobody else's; its MAC is.
+    let e = attachment("e", &[], 10).mac.to_string();
+    switch.trace(&ip("p7", &e, D, "10.9.9.9")).goes_to(&["p4"]);
+    switch.trace(&ip("p7", A, D, "10.9.9.9")).dropped_in(1);
+}
+
+#[test]
+fn arp_under_another_name_is_dropped() {
+    let switch = switch();
+    switch.trace(&who_has("p1", A, A, "10.0.0.2", "10.0.0.2")).dropped_in(1);
+    switch.trace(&who_has("p1", A, B, "10.0.0.1", "10.0.0.2")).dropped_in(1);
+    switch.trace(&who_has("p1", B, A, "10.0.0.1", "10.0.0.2")).dropped_in(1);
+    let reply = format!("in_port=p1,dl_src={A},dl_dst={BROADCAST},arp,arp_op=2,arp_sha={A},arp_spa=10.0.0.2");
+    switch.trace(&reply).dropped_in(1);
+}
+
+#[test]
+fn what_is_not_known_is_dropped_at_the_door() {
+    let switch = switch();
+    let tagged =
+        |port: &str, id: u16| format!("in_port={port},dl_vlan={id},dl_src={A},dl_dst={B},ip,nw_src=10.0.0.1");
+    switch.trace(&tagged("p1", 10)).dropped_in(0);
+    switch.trace(&tagged("LOCAL", 10)).dropped_in(0);
+    switch.trace(&tagged("p5", 99)).dropped_in(0);
+    switch.trace(&tagged("p6", 10)).dropped_in(0);
+    switch.trace(&format!("in_port=vx,tun_id=99,dl_src={ELSEWHERE},dl_dst={B}")).dropped_in(0);
+    let unconnected = Switch::start(&[]);
+    unconnected.trace(&ip("p1", A, B, "10.0.0.1")).dropped_in(0);
+}
+
+#[test]
+fn arp_is_answered_by_the_bridge() {
+    let switch = switch();
+    let answer = switch.trace(&who_has("p1", A, A, "10.0.0.1", "10.0.0.2"));
+    answer.goes_to(&["p1"]);
+    for field in [
+        &format!("dl_src={B}"),
+        &format!("dl_dst={A}"),
+        "arp_op=2",
+        &format!("arp_sha={B}"),
+        &format!("arp_tha={A}"),
+        "arp_spa=10.0.0.2",
+        "arp_tpa=10.0.0.1",
+    ] {
+        assert!(answer.last.contains(field), "{field} is not in {}", answer.last);
+    }
+    // A second address of an interface is its too, and a probe without address is answered (RFC 5227).
+    switch.trace(&who_has("p2", B, B, "10.0.0.2", "10.0.1.1")).goes_to(&["p2"]);
+    let probed = switch.trace(&who_has("p2", B, B, "0.0.0.0", "10.0.0.1"));
+    probed.goes_to(&["p2"]);
+    assert!(probed.last.contains(&format!("arp_sha={A}")), "{}", probed.last);
+    // The same address in another network is another's.
+    let d = switch.trace(&who_has("p4", D, D, "10.0.0.4", "10.0.0.2"));
+    d.goes_to(&["p4"]);
+    switch.trace(&who_has("p4", D, D, "10.0.0.4", "10.0.0.1")).goes_to(&["p3", "p5@10", "p6", "p7", "vx"]);
+}
+
+#[test]
+fn arp_from_elsewhere_is_answered_the_way_it_came() {
+    let switch = switch();
+    let from = |port: &str, asked: &str| who_has(port, ELSEWHERE, ELSEWHERE, "10.0.0.77", asked);
+    switch.trace(&from("p5", "10.0.0.2")).goes_to(&["p5"]);
+    let tagged = switch.trace(&format!("{},dl_vlan=10", from("p5", "10.0.0.4")));
+    tagged.goes_to(&["p5@10"]);
+    assert!(tagged.last.contains(&format!("arp_sha={D}")), "{}", tagged.last);
+    switch.trace(&from("p6", "10.0.0.4")).goes_to(&["p6"]);
+    let keyed = switch.trace(&format!("{},tun_id=10", from("vx", "10.0.0.4")));
+    keyed.goes_to(&["vx"]);
+    assert!(keyed.last.contains("tun_id=0xa"), "{}", keyed.last);
+    // An address of the other network is not its to answer, nor one to be sent into a tunnel.
+    switch.trace(&from("p6", "10.0.0.1")).goes_to(&["p3", "p4", "p5@10", "p7"]);
+}
+
+#[test]
+fn a_known_destination_gets_it_alone_in_its_network_alone() {
+    let switch = switch();
+    switch.trace(&ip("p1", A, HOST, "10.0.0.1")).goes_to(&["br0"]);
+    switch.trace(&ip("LOCAL", HOST, B, "10.0.0.254")).goes_to(&["p2"]);
+    switch.trace(&ip("p4", D, B, "10.0.0.4")).goes_to(&["p3"]);
+    // d is of network 10 and unknown in network 0.
+    switch.trace(&ip("p1", A, D, "10.0.0.1")).goes_to(&["p5", "vx"]);
+    // b's MAC is c's too, in the other network.
+    let tagged = |id: u16| format!("in_port=p5,dl_vlan={id},dl_src={ELSEWHERE},dl_dst={B},ip");
+    switch.trace(&tagged(10)).goes_to(&["p3"]);
+    switch.trace(&format!("in_port=p5,dl_src={ELSEWHERE},dl_dst={B},ip")).goes_to(&["p2"]);
+    switch.trace(&format!("in_port=p6,dl_src={ELSEWHERE},dl_dst={B},ip")).goes_to(&["p3"]);
+    for (key, port) in [(0, "p2"), (10, "p3")] {
+        switch.trace(&format!("in_port=vx,tun_id={key},dl_src={ELSEWHERE},dl_dst={B},ip")).goes_to(&[port]);
+    }
+}
+
+#[test]
+fn what_is_for_many_goes_to_every_member_and_every_uplink_once() {
+    let switch = switch();
+    let from_a = switch.trace(&ip("p1", A, BROADCAST, "10.0.0.1"));
+    from_a.goes_to(&["br0", "p2", "p5", "vx"]);
+    assert!(!from_a.last.contains("tun_id=0xa"), "{}", from_a.last);
+    switch.trace(&ip("LOCAL", HOST, "01:00:5e:00:00:fb", "10.0.0.254")).goes_to(&["p1", "p2", "p5", "vx"]);
+    let from_d = switch.trace(&ip("p4", D, BROADCAST, "10.0.0.4"));
+    from_d.goes_to(&["p3", "p5@10", "p6", "p7", "vx"]);
+    assert!(from_d.last.contains("tun_id=0xa"), "{}", from_d.last);
+    // No other member: only other hosts.
+    let f = attachment("f", &["fd00::8/64"], 20).mac.to_string();
+    switch.trace(&format!("in_port=p8,dl_src={f},dl_dst=33:33:00:00:00:01,ipv6")).goes_to(&["p5@20", "vx"]);
+}
+
+#[test]
+fn what_nobody_here_is_known_to_have_goes_to_other_hosts_only() {
+    let switch = switch();
+    switch.trace(&ip("p1", A, ELSEWHERE, "10.0.0.1")).goes_to(&["p5", "vx"]);
+    switch.trace(&ip("p4", D, ELSEWHERE, "10.0.0.4")).goes_to(&["p5@10", "p6", "vx"]);
+}
+
+#[test]
+fn nothing_goes_from_a_tunnel_into_another_or_from_a_link_into_a_tunnel() {
+    let switch = switch();
+    let many = |from: &str| format!("{from},dl_src={ELSEWHERE},dl_dst={BROADCAST},ip");
+    switch.trace(&many("in_port=p5")).goes_to(&["br0", "p1", "p2"]);
+    switch.trace(&many("in_port=p5,dl_vlan=10")).goes_to(&["p3", "p4", "p6", "p7"]);
+    switch.trace(&many("in_port=p6")).goes_to(&["p3", "p4", "p5@10", "p7"]);
+    switch.trace(&many("in_port=vx,tun_id=10")).goes_to(&["p3", "p4", "p7"]);
+    switch.trace(&many("in_port=vx,tun_id=20")).goes_to(&["p8"]);
+    let unknown = |from: &str| format!("{from},dl_src=02:00:00:00:00:77,dl_dst={ELSEWHERE},ip");
+    for (from, to) in [
+        ("in_port=p5", &[][..]),
+        ("in_port=p5,dl_vlan=10", &["p6"]),
+        ("in_port=p6", &["p5@10"]),
+        ("in_port=vx,tun_id=0", &[]),
+        ("in_port=vx,tun_id=10", &[]),
+    ] {
+        switch.trace(&unknown(from)).goes_to(to);
+    }
+}
+
+#[test]
+fn what_only_routers_want_goes_to_this_host_and_other_hosts() {
+    let switch = switch();
+    for group in ["33:33:00:00:00:02", "33:33:00:00:00:16"] {
+        switch
+            .trace(&format!("in_port=p1,dl_src={A},dl_dst={group},ipv6,ipv6_src=fd00::1"))
+            .goes_to(&["br0", "p5", "vx"]);
+        let d = format!("in_port=p4,dl_src={D},dl_dst={group},ipv6,ipv6_src=fe80::1");
+        switch.trace(&d).goes_to(&["p5@10", "p6", "vx"]);
+    }
+    // The search for another with one's own address stays here.
+    let probe = format!("in_port=p1,dl_src={A},dl_dst=33:33:ff:00:00:01,icmp6,icmpv6_type=135,ipv6_src=::");
+    switch.trace(&probe).dropped_in(1);
+}
+
+#[test]
+fn more_members_than_a_group_holds_are_reached_by_a_chain() {
+    let mut switch = Switch::start(&[1500, 2500]);
+    let members: Vec<PortNo> = (1..=2600).map(PortNo).collect();
+    let (mut flows, groups) = network_flows(&Network { vlan: vlan(0), hosts: vec![], members }, &[]).unwrap();
+    assert_eq!(groups.len(), 4, "a root and three parts");
+    flows.extend(bridge_flows(&[], &[], &[vlan(0)]).unwrap());
+    flows.extend(endpoint_flows(&attachment("a", &["10.0.0.1/24"], 0), PortNo(1)).unwrap());
+    switch.install(&flows, &groups);
+    switch.trace(&ip("p1", A, BROADCAST, "10.0.0.1")).goes_to(&["p1500", "p2", "p2500"]);
+    assert_eq!(switch.installed().groups().len(), 4);
+}
+
+#[test]
+fn every_message_reads_in_ovs_ofctl_as_it_was_meant() {
+    let (flows, _) = scene();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut bytes = Vec::new();
+    for flow in &flows {
+        Message::new(1, flow_mod(flow)).encode(&mut bytes).unwrap();
+    }
+    std::fs::write(file.path(), bytes).unwrap();
+    let output = std::process::Command::new("ovs-ofctl")
+        .args(["-O", "OpenFlow13", "--no-names", "ofp-parse"])
+        .arg(file.path())
+        .output()
+        .expect("ovs-ofctl: install the package openvswitch-common");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let theirs: Vec<&str> = text.lines().filter_map(|line| Some(line.split_once("):")?.1.trim())).collect();
+    let ours: Vec<String> = flows.iter().map(|flow| flow_mod(flow).to_string()).collect();
+    assert_eq!(theirs, ours);
+}
+
+#[test]
+fn each_endpoint_has_its_cookie_and_the_rest_is_shared() {
+    let (flows, _) = scene();
+    let counts = cookies(&flows);
+    let of = |name: &str, addresses: &[&str], id| {
+        counts[&Cookie(attachment(name, addresses, id).endpoint().cookie())]
+    };
+    // Classify, ARP of no address, IPv6, forward; and guard, guard of ARP, answer for each IPv4 address.
+    assert_eq!(of("a", &["10.0.0.1/24"], 0), 4 + 2 * 3);
+    assert_eq!(of("b", &["10.0.0.2/24"], 0), 4 + 3);
+    assert_eq!(of("e", &[], 10), 3);
+    assert_eq!(counts.len(), 7, "six endpoints, and the shared cookie {SHARED_COOKIE:#x}");
+}

@@ -1,0 +1,280 @@
+//! Flow entries and groups that were planned, installed in a real ovs-vswitchd and read back: no difference is left, and
+//! nothing foreign is touched.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use flowport::model::{Attachment, LinkName, Sandbox, TunnelKind, Vlan};
+use flowport::plan;
+use flowport::state::{
+    Bridge, BridgePort, Datapath, Desired, FlowChanges, Observed, PortKind, PortRow, Scope, TunnelPort,
+};
+use flowport_openflow::{Action, Bucket, FlowMod, GroupId, GroupMod, GroupType, Match, PortNo};
+use flowport_ovsdb::Uuid;
+
+use support::{Switch, TUNNEL, attachment, mac};
+
+fn bridge() -> LinkName {
+    "br0".parse().unwrap()
+}
+
+fn port(name: &str, ofport: u32, tag: Option<i64>, kind: PortKind) -> BridgePort {
+    let tag = tag.map(|id| Vlan::try_from(id).unwrap());
+    let tunnel = (kind == PortKind::KeyedTunnel).then_some(TunnelPort {
+        kind: TunnelKind::Vxlan,
+        remote: Some([192, 0, 2, 2].into()),
+        has_key: true,
+    });
+    BridgePort { name: name.into(), ofport: Some(ofport), tag, kind, tunnel }
+}
+
+/// A managed bridge with ports of every kind, on which these are attached and desired.
+fn world(attachments: Vec<(Attachment, u32)>) -> (Desired, Observed) {
+    let (mut desired, mut observed) = (Desired::default(), Observed::default());
+    let ports = vec![
+        port("br0", PortNo::LOCAL.0, None, PortKind::Host(Some(mac("02:00:00:00:00:fe")))),
+        port("p20", 20, Some(10), PortKind::Host(None)),
+        port("p5", 5, None, PortKind::Uplink),
+        port("p6", 6, Some(10), PortKind::Uplink),
+        port("vx", TUNNEL.0, None, PortKind::KeyedTunnel),
+    ];
+    let row = Bridge { row: Uuid::from_u128(1), managed: true, made: true, userspace: true, ports };
+    observed.bridges.insert(bridge(), row);
+    for (attachment, ofport) in attachments {
+        attach(&mut desired, &mut observed, attachment, ofport);
+    }
+    (desired, observed)
+}
+
+fn attach(desired: &mut Desired, observed: &mut Observed, attachment: Attachment, ofport: u32) {
+    let (endpoint, attachment) = (attachment.endpoint(), Arc::new(attachment));
+    let owner = attachment.owner.clone();
+    let sandbox = Sandbox { owner: owner.clone(), netns: "/run/netns/x".into(), inode: 1, pid: None };
+    observed.running.insert(owner, sandbox);
+    let row = PortRow {
+        port: Uuid::from_u128(u128::from(ofport) << 1),
+        interface: Uuid::from_u128(u128::from(ofport) << 1 | 1),
+        bridge: attachment.bridge.clone(),
+        ofport: Some(ofport),
+        error: None,
+        recorded: false,
+        attachment: Arc::clone(&attachment),
+    };
+    observed.ports.insert(endpoint, row);
+    desired.attachments.insert(endpoint, attachment);
+}
+
+/// Every kind of endpoint.
+fn endpoints() -> Vec<(Attachment, u32)> {
+    vec![
+        (attachment("a", &["10.0.0.1/24", "10.0.1.1/24", "fd00::1/64"], 0), 1),
+        (attachment("b", &["10.0.0.2/24"], 0), 2),
+        (attachment("c", &["10.0.0.2/32"], 10), 3),
+        (attachment("d", &[], 10), 4),
+        (attachment("e", &["fd00::8/64"], 4095), 7),
+    ]
+}
+
+/// What is planned for what the switch holds.
+fn planned(switch: &mut Switch, desired: &Desired, observed: &mut Observed) -> FlowChanges {
+    observed.datapaths.insert(bridge(), Datapath::Read(switch.installed()));
+    plan::flows(desired, observed, &bridge()).unwrap().expect("a managed bridge that was read")
+}
+
+/// Plans and applies; then nothing is left to plan, and the switch holds what was foretold.
+#[track_caller]
+fn converge(switch: &mut Switch, desired: &Desired, observed: &mut Observed) -> FlowChanges {
+    let changes = planned(switch, desired, observed);
+    let Datapath::Read(mut foretold) = observed.datapaths[&bridge()].clone() else { panic!("it was read") };
+    foretold.apply(&changes);
+    switch.apply(&changes);
+    assert_eq!(switch.installed(), foretold);
+    let left = planned(switch, desired, observed);
+    assert!(left.is_empty(), "{left:#?}");
+    changes
+}
+
+fn switch() -> Switch {
+    Switch::start(&[3, 4, 5, 6, 7, 20])
+}
+
+#[test]
+fn what_is_installed_reads_back_without_a_difference() {
+    let mut switch = switch();
+    let (desired, mut observed) = world(endpoints());
+    let changes = converge(&mut switch, &desired, &mut observed);
+    assert!(changes.deleted_flows.is_empty() && changes.modified_flows.is_empty());
+    assert_eq!(changes.added_groups.len(), 3, "one a network with members here");
+    assert_eq!(changes.endpoints().len(), 5);
+}
+
+#[test]
+fn the_first_datapath_of_a_bridge_without_any_port_reads_back_too() {
+    let mut switch = switch();
+    let (desired, mut observed) = world(Vec::new());
+    observed.bridges.get_mut(&bridge()).unwrap().ports.clear();
+    converge(&mut switch, &desired, &mut observed);
+}
+
+#[test]
+fn a_change_touches_what_it_is_about_and_no_other() {
+    let mut switch = switch();
+    let (mut desired, mut observed) = world(endpoints());
+    converge(&mut switch, &desired, &mut observed);
+
+    let (b, _) = endpoints().remove(1);
+    desired.attachments.remove(&b.endpoint());
+    let gone = converge(&mut switch, &desired, &mut observed);
+    assert_eq!(gone.endpoints(), BTreeSet::from([b.endpoint()]));
+    assert!(gone.added_flows.is_empty() && gone.modified_flows.is_empty(), "{gone:#?}");
+    assert_eq!(gone.modified_groups.len(), 1, "the network has a member less");
+    assert!(gone.deleted_flows.is_empty(), "one message an endpoint, by its cookie");
+    assert_eq!(gone.deleted_endpoints, BTreeSet::from([b.endpoint()]));
+
+    // To another network: its own flow entries only, and the groups of both.
+    observed.ports.remove(&b.endpoint());
+    let (a, _) = endpoints().remove(0);
+    let moved = Attachment { vlan: 10.try_into().unwrap(), ..a.clone() };
+    desired.attachments.insert(a.endpoint(), Arc::new(moved));
+    let moved = converge(&mut switch, &desired, &mut observed);
+    assert_eq!(moved.endpoints(), BTreeSet::from([a.endpoint()]));
+    assert_eq!(moved.modified_groups.len(), 2);
+
+    // The last of its network: the group goes, and no flow entry names it meanwhile.
+    let (e, _) = endpoints().remove(4);
+    desired.attachments.remove(&e.endpoint());
+    let last = converge(&mut switch, &desired, &mut observed);
+    assert_eq!(last.deleted_groups, [GroupId(0xf000_0fff)]);
+}
+
+#[test]
+fn ports_of_the_bridge_come_and_go() {
+    let mut switch = switch();
+    let (desired, mut observed) = world(endpoints());
+    let ports = observed.bridges[&bridge()].ports.clone();
+    for nth in 0..ports.len() {
+        observed.bridges.get_mut(&bridge()).unwrap().ports = ports[..nth].to_vec();
+        let fewer = converge(&mut switch, &desired, &mut observed);
+        assert!(nth == 0 || !fewer.is_empty(), "port {nth} made no difference");
+        assert!(nth == 0 || fewer.endpoints().is_empty(), "{fewer:#?}");
+    }
+    // An access uplink turns into a trunk, a port gets another number.
+    let mut others = ports.clone();
+    others[3].tag = None;
+    others[2].ofport = Some(20);
+    others[1].ofport = Some(5);
+    observed.bridges.get_mut(&bridge()).unwrap().ports = others;
+    converge(&mut switch, &desired, &mut observed);
+}
+
+#[test]
+fn an_endpoint_on_another_port_number_is_written_anew() {
+    let mut switch = switch();
+    let (desired, mut observed) = world(endpoints());
+    converge(&mut switch, &desired, &mut observed);
+    let (a, _) = endpoints().remove(0);
+    observed.ports.get_mut(&a.endpoint()).unwrap().ofport = Some(21);
+    let changes = converge(&mut switch, &desired, &mut observed);
+    assert_eq!(changes.endpoints(), BTreeSet::from([a.endpoint()]));
+    observed.ports.get_mut(&a.endpoint()).unwrap().ofport = None;
+    let changes = converge(&mut switch, &desired, &mut observed);
+    assert!(changes.added_flows.is_empty(), "{changes:#?}");
+}
+
+#[test]
+fn one_mac_at_two_ports_goes_to_this_host_first_and_does_not_flap() {
+    let mut switch = switch();
+    let host: Attachment = Attachment { mac: mac("02:00:00:00:00:fe"), ..attachment("h", &[], 0) };
+    let twins =
+        ["x", "y"].map(|name| Attachment { mac: mac("02:00:00:00:00:77"), ..attachment(name, &[], 0) });
+    let (desired, mut observed) = world([host].into_iter().chain(twins).zip([1, 2, 3]).collect());
+    converge(&mut switch, &desired, &mut observed);
+    switch.trace("in_port=p2,dl_src=02:00:00:00:00:77,dl_dst=02:00:00:00:00:fe,ip").goes_to(&["br0"]);
+}
+
+#[test]
+fn members_beyond_one_group_and_back() {
+    let mut switch = switch();
+    let many = |count: u32| {
+        let named = |nth| attachment(&format!("n{nth}"), &[], 0);
+        world((1..=count).map(|nth| (named(nth), 100 + nth)).collect())
+    };
+    for (count, groups) in [(999, 1), (2100, 4), (1001, 3), (3, 1)] {
+        let (desired, mut observed) = many(count);
+        converge(&mut switch, &desired, &mut observed);
+        // Network 10 has a member, this host, at all times.
+        assert_eq!(switch.installed().groups().len(), groups + 1, "{count} members");
+    }
+}
+
+#[test]
+fn what_is_foreign_stays() {
+    let mut switch = switch();
+    let foreign: Vec<Match> = vec![
+        Match::any(),
+        Match::builder().in_port(PortNo(1)).build().unwrap(),
+        Match::builder().metadata(10u64).build().unwrap(),
+    ];
+    let group = GroupMod::add(7, GroupType::ALL, [Bucket::new([Action::output(PortNo(2))])]);
+    let theirs = foreign.iter().enumerate().map(|(nth, matches)| {
+        // One cookie differs from ours in a single bit.
+        let cookie = [0, 1, 0xf10e << 48 | 5][nth];
+        FlowMod::add(u8::try_from(nth).unwrap(), 7, matches.clone())
+            .cookie(cookie)
+            .apply([Action::group(GroupId(7))])
+            .into()
+    });
+    switch.send([group.into()].into_iter().chain(theirs).collect());
+    let seen = |switch: &Switch| {
+        let flows = switch.ovs.ofctl(&["dump-flows", "br0", "--no-stats"]);
+        let flows: BTreeSet<String> = flows
+            .lines()
+            .filter(|line| line.contains("group:7"))
+            .map(|line| line.trim().to_owned())
+            .collect();
+        let groups = switch.ovs.ofctl(&["dump-groups", "br0"]);
+        (flows, groups.lines().any(|line| line.contains("group_id=7,")))
+    };
+    let before = seen(&switch);
+    assert_eq!((before.0.len(), before.1), (3, true), "{before:?}");
+
+    let (mut desired, mut observed) = world(endpoints());
+    converge(&mut switch, &desired, &mut observed);
+    assert_eq!(seen(&switch), before);
+    desired.attachments.clear();
+    observed.bridges.get_mut(&bridge()).unwrap().ports.clear();
+    converge(&mut switch, &desired, &mut observed);
+    assert_eq!(seen(&switch), before);
+}
+
+#[test]
+fn a_command_leaves_the_flow_entries_of_other_endpoints() {
+    let mut switch = switch();
+    let (all, mut observed) = world(endpoints());
+    converge(&mut switch, &all, &mut observed);
+    let (a, _) = endpoints().remove(0);
+    let others = |switch: &mut Switch| {
+        let mut flows = switch.installed().flows().clone();
+        flows.retain(|_, (cookie, _)| cookie.0 != a.endpoint().cookie());
+        flows
+    };
+    let before = others(&mut switch);
+    let mut one = Desired { scope: Scope::Only(BTreeSet::from([a.endpoint()])), ..all.clone() };
+    assert!(planned(&mut switch, &one, &mut observed).is_empty());
+    one.attachments.clear();
+    converge(&mut switch, &one, &mut observed);
+    assert_eq!(others(&mut switch), before);
+    assert!(!switch.installed().has_flows_of(a.endpoint()));
+}
+
+#[test]
+fn a_bridge_that_is_not_managed_is_left_alone() {
+    let mut switch = switch();
+    let (desired, mut observed) = world(endpoints());
+    observed.bridges.get_mut(&bridge()).unwrap().managed = false;
+    observed.datapaths.insert(bridge(), Datapath::Read(switch.installed()));
+    assert_eq!(plan::flows(&desired, &observed, &bridge()), Ok(None));
+}
