@@ -1,12 +1,16 @@
 //! Actions and instructions: what a flow entry does.
 
 mod conntrack;
+mod extra;
+pub(crate) mod learn;
 pub mod nicira;
+mod select;
 
 use std::ops::{Deref, DerefMut};
 
 pub use nicira::NiciraAction;
 
+use crate::message::experimenter::ONF;
 use crate::oxm::{OxmField, OxmHeader};
 use crate::types::{EthType, GroupId, MaxLen, MeterId, PortNo, QueueId, TableId};
 use crate::wire::macros::{tlv_enum, wire_struct};
@@ -113,11 +117,16 @@ impl Action {
     }
 }
 
+/// `ONFACT_ET_COPY_FIELD`.
+const COPY_FIELD: u16 = 3200;
+
 /// An action of an experimenter (`ofp_action_experimenter_header`).
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum ExperimenterAction {
     /// Open vSwitch's (`NX_VENDOR_ID`).
     Nicira(NiciraAction),
+    /// Bits of a field to another (`ONFACT_ET_COPY_FIELD`, the ONF's extension 320).
+    CopyField(nicira::CopyField),
     /// Somebody else's, byte for byte.
     Unknown {
         /// Whose.
@@ -141,6 +150,11 @@ impl Wire for ExperimenterAction {
                 action.ty().encode(out);
                 action.encode(out);
             }
+            Self::CopyField(copy) => {
+                ONF.encode(out);
+                COPY_FIELD.encode(out);
+                copy.encode(out);
+            }
             Self::Unknown { experimenter, body } => {
                 experimenter.encode(out);
                 body.encode(out);
@@ -157,6 +171,10 @@ impl Wire for ExperimenterAction {
                     return Ok(Self::Nicira(NiciraAction::Unknown { ty: subtype, body }));
                 }
                 NiciraAction::decode(subtype, r).map(Self::Nicira)
+            }
+            ONF if r.peek().starts_with(&COPY_FIELD.to_be_bytes()) => {
+                r.take(2)?;
+                r.get().map(Self::CopyField)
             }
             experimenter => Ok(Self::Unknown { experimenter, body: r.get()? }),
         }

@@ -4,7 +4,7 @@ mod prerequisites;
 
 use std::hash::{Hash, Hasher};
 
-use crate::oxm::OxmField;
+use crate::oxm::{OxmField, decode_fields};
 use crate::types::{EthType, IpProto};
 use crate::wire::{DecodeError, Reader, Reason, Wire, put_padding, put_tlv};
 
@@ -18,8 +18,38 @@ const OXM_MATCH: u16 = 1;
 /// same hash, whoever built them. One that came in another form is sent back in the form in which it came.
 #[derive(Clone, Debug, Default)]
 pub struct Match {
-    fields: Vec<OxmField>,
+    fields: Fields,
     received: Option<Box<[OxmField]>>,
+}
+
+/// One field needs no memory of its own: that is what almost every packet-in has.
+#[derive(Clone, Debug)]
+pub(crate) enum Fields {
+    One(OxmField),
+    Many(Vec<OxmField>),
+}
+
+impl Default for Fields {
+    fn default() -> Self {
+        Self::Many(Vec::new())
+    }
+}
+
+impl From<Vec<OxmField>> for Fields {
+    fn from(fields: Vec<OxmField>) -> Self {
+        Self::Many(fields)
+    }
+}
+
+impl std::ops::Deref for Fields {
+    type Target = [OxmField];
+    #[inline]
+    fn deref(&self) -> &[OxmField] {
+        match self {
+            Self::One(field) => std::slice::from_ref(field),
+            Self::Many(fields) => fields,
+        }
+    }
 }
 
 impl Match {
@@ -43,19 +73,43 @@ impl Match {
         self.fields.is_empty()
     }
 
-    fn from_received(fields: Vec<OxmField>) -> Self {
-        let sorted = fields.windows(2).all(|pair| matches!(pair, [a, b] if a.id().rank() < b.id().rank()));
-        if sorted && fields.iter().all(OxmField::is_canonical) {
-            return Self { fields, received: None };
+    /// Puts another value into a field that is matched already, so that a match can be used over and over without being
+    /// built anew; false, and nothing changes, if the field is not there or would match anything.
+    pub fn set(&mut self, field: OxmField) -> bool {
+        let fields = match &mut self.fields {
+            Fields::One(field) => std::slice::from_mut(field),
+            Fields::Many(fields) => &mut fields[..],
+        };
+        // The kind of field tells most of them apart, and their number the rest.
+        let kind = std::mem::discriminant(&field);
+        let same = |old: &&mut OxmField| std::mem::discriminant(&**old) == kind && old.id() == field.id();
+        let Some(old) = fields.iter_mut().find(same) else { return false };
+        let field = match field.is_canonical() {
+            true => field,
+            false => match field.canonical() {
+                Some(field) => field,
+                None => return false,
+            },
+        };
+        *old = field;
+        self.received = None;
+        true
+    }
+
+    #[inline]
+    fn decode_fields(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let (fields, is_canonical) = decode_fields(r)?;
+        if is_canonical {
+            return Ok(Self { fields, received: None });
         }
-        let received = fields.clone().into();
-        Self { fields: canonical(fields), received: Some(received) }
+        let received = fields.to_vec();
+        Ok(Self { fields: canonical(received.clone()).into(), received: Some(received.into()) })
     }
 }
 
 impl PartialEq for Match {
     fn eq(&self, other: &Self) -> bool {
-        self.fields == other.fields
+        *self.fields == *other.fields
     }
 }
 
@@ -75,22 +129,44 @@ impl Wire for Match {
         put_padding(out, start);
     }
 
+    #[inline]
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let start = r.clone();
         let (ty, mut body) = r.tlv("Match")?;
         if ty != OXM_MATCH {
-            return Err(start.error(Reason::Value(ty.into())));
+            return Err(body.error(Reason::Value(ty.into())));
         }
         let len = 4 + body.remaining();
-        let fields = body.get()?;
+        let this = Self::decode_fields(&mut body)?;
         let outer = r.enter("Match");
         r.pad(len.next_multiple_of(8) - len)?;
         r.leave(outer);
-        Ok(Self::from_received(fields))
+        Ok(this)
+    }
+}
+
+/// Fields without a header, as Nicira's messages have them (`nx_match`): the length stands elsewhere.
+pub(crate) struct NxMatch;
+
+impl NxMatch {
+    /// Writes the fields, without padding.
+    pub(crate) fn encode(matches: &Match, out: &mut Vec<u8>) {
+        let fields = matches.received.as_deref().unwrap_or(&matches.fields);
+        fields.iter().for_each(|field| field.encode(out));
+    }
+
+    /// Reads `len` bytes of fields, and the padding.
+    pub(crate) fn decode(r: &mut Reader<'_>, len: usize) -> Result<Match, DecodeError> {
+        let matches = Match::decode_fields(&mut r.sub("NxMatch", len)?)?;
+        r.pad(len.next_multiple_of(8) - len)?;
+        Ok(matches)
     }
 }
 
 fn canonical(fields: Vec<OxmField>) -> Vec<OxmField> {
+    let sorted = fields.windows(2).all(|pair| matches!(pair, [a, b] if a.id().rank() < b.id().rank()));
+    if sorted && fields.iter().all(OxmField::is_canonical) {
+        return fields;
+    }
     let mut fields: Vec<_> = fields.into_iter().filter_map(OxmField::canonical).collect();
     fields.sort_by_key(|field| field.id().rank());
     fields
@@ -189,7 +265,7 @@ impl MatchBuilder {
                 return Err(BuildMatchError::MissingPrerequisite { field: field.name(), needs });
             }
         }
-        Ok(Match { fields, received: None })
+        Ok(Match { fields: fields.into(), received: None })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Cutting a byte stream into messages.
 
+use bytes::Bytes;
+
 use crate::message::HEADER_LEN;
 use crate::wire::{DecodeError, Reader, Reason};
 
@@ -43,8 +45,39 @@ impl Framer {
         Ok(self.bytes.get(start..self.taken))
     }
 
+    /// All whole messages at once, one after the other, as one buffer that what is read from them can share; empty if there
+    /// is none. Behind them may be a length that cannot be, which the error names.
+    pub fn take_messages(&mut self) -> (Bytes, Result<(), DecodeError>) {
+        let mut end = self.taken;
+        let result = loop {
+            let rest = self.bytes.get(end..).unwrap_or_default();
+            let Some([_, _, a, b]) = rest.first_chunk() else { break Ok(()) };
+            let len = usize::from(u16::from_be_bytes([*a, *b]));
+            if len < HEADER_LEN {
+                break Err(Reader::new("Header", rest).error(Reason::Length(len)));
+            }
+            if rest.len() < len {
+                break Ok(());
+            }
+            end += len;
+        };
+        if end == self.taken {
+            return (Bytes::new(), result);
+        }
+        let rest = self.bytes.split_off(end);
+        let messages = Bytes::from(std::mem::replace(&mut self.bytes, rest)).slice(self.taken..);
+        self.taken = 0;
+        (messages, result)
+    }
+
     /// Bytes that are waiting for the rest of their message, or to be taken.
     pub fn buffered(&self) -> usize {
         self.bytes.len() - self.taken
     }
+}
+
+/// The first of several whole messages, and the others.
+pub(crate) fn split_message(messages: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [_, _, a, b, ..] = *messages else { return None };
+    messages.split_at_checked(u16::from_be_bytes([a, b]).into())
 }

@@ -28,6 +28,8 @@ pub mod flow_match;
 pub mod framer;
 pub mod message;
 pub mod oxm;
+#[cfg(feature = "packet")]
+pub mod packet;
 pub mod session;
 mod text;
 pub mod types;
@@ -56,7 +58,9 @@ pub use message::port::{Port, PortConfig, PortReason, PortState, PortStats, Port
 pub use message::{Body, Message};
 pub use oxm::{CtState, Masked, OxmField, OxmHeader, TcpFlags};
 
+pub use session::switch::{SwitchError, SwitchEvent, SwitchSession, SwitchSessionConfig};
 pub use session::{BundleError, Event, RequestError, Session, SessionConfig, SessionError};
+pub use text::{ParseTextError, Problem};
 pub use types::{
     BufferId, Cookie, DatapathId, EthType, GroupId, IpProto, MacAddr, MaxLen, MeterId, PortNo, QueueId,
     TableId, VlanVid, Xid,

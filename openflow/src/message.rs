@@ -7,11 +7,15 @@ pub mod flow;
 pub mod group;
 pub mod hello;
 pub mod meter;
+pub mod monitor;
 pub mod multipart;
+pub mod nicira;
 pub mod packet;
 pub mod port;
 pub mod queue;
 pub mod table_features;
+
+use bytes::Bytes;
 
 use crate::types::Xid;
 use crate::wire::macros::{body_enum, tlv_enum};
@@ -133,7 +137,21 @@ impl Message {
 
     /// Reads exactly one message. Any version is taken for a hello, only [`VERSION`] for the others.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut r = Reader::new("Message", bytes);
+        Self::read(Reader::new("Message", bytes))
+    }
+
+    /// The same without copying payloads: they are parts of `bytes`, and keep it alive.
+    pub fn decode_shared(bytes: &Bytes) -> Result<Self, DecodeError> {
+        Self::read(Reader::shared("Message", bytes, bytes))
+    }
+
+    /// Reads `bytes`, which are a part of `buffer`.
+    pub(crate) fn decode_part(buffer: &Bytes, bytes: &[u8]) -> Result<Self, DecodeError> {
+        Self::read(Reader::shared("Message", buffer, bytes))
+    }
+
+    #[inline(always)]
+    fn read(mut r: Reader<'_>) -> Result<Self, DecodeError> {
         let start = r.clone();
         let [version, ty]: [u8; 2] = r.get()?;
         let len = usize::from(r.get::<u16>()?);

@@ -2,11 +2,14 @@
 
 mod fields;
 mod table;
+pub(crate) mod tun_metadata;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub use fields::OxmField;
+pub use tun_metadata::TunMetadata;
 
+use crate::flow_match::Fields;
 use crate::types::MacAddr;
 use crate::wire::macros::{wire_code, wire_flags};
 use crate::wire::{DecodeError, Fixed, Payload, Reader, Wire};
@@ -115,6 +118,7 @@ impl<T: Fixed> Masked<T> {
         self.mask.is_none() || self.canonical() == Some(*self)
     }
 
+    #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
         self.value.encode(out);
         if let Some(mask) = &self.mask {
@@ -177,8 +181,9 @@ pub struct OxmId {
 impl OxmId {
     /// The place in a canonical match: basic fields by number, which puts prerequisites first, then extensions,
     /// which depend on basic ones.
-    pub(crate) fn rank(self) -> (u8, u32, u16, u8) {
-        let class = match self.class {
+    #[inline]
+    pub(crate) fn rank(self) -> u64 {
+        let class: u64 = match self.class {
             0x8000 => 0,
             0x8001 => 1,
             0 => 2,
@@ -186,7 +191,7 @@ impl OxmId {
             EXPERIMENTER_CLASS => 4,
             _ => 5,
         };
-        (class, self.experimenter, self.class, self.field)
+        class << 56 | u64::from(self.experimenter) << 24 | u64::from(self.class) << 8 | u64::from(self.field)
     }
 }
 
@@ -291,8 +296,10 @@ struct RawField<'a> {
     field: u8,
     masked: bool,
     experimenter: u32,
+    /// All that follows the 4-byte header.
     whole: &'a [u8],
-    body: Reader<'a>,
+    /// Value and mask.
+    value: &'a [u8],
 }
 
 impl<'a> RawField<'a> {
@@ -301,17 +308,51 @@ impl<'a> RawField<'a> {
         let outer = r.enter("OxmField");
         let [a, b, field, len] = r.array()?;
         let class = u16::from_be_bytes([a, b]);
-        let mut body = r.sub("OxmField", len.into())?;
-        let whole = body.peek();
-        let experimenter = if class == EXPERIMENTER_CLASS { body.get()? } else { 0 };
+        let whole = r.take(len.into())?;
         r.leave(outer);
-        Ok(Self { class, field: field >> 1, masked: field & 1 == 1, experimenter, whole, body })
+        let (experimenter, value) = match (class, whole) {
+            (EXPERIMENTER_CLASS, [a, b, c, d, value @ ..]) => (u32::from_be_bytes([*a, *b, *c, *d]), value),
+            (EXPERIMENTER_CLASS, short) => {
+                let reason = crate::wire::Reason::Truncated { need: 4, have: short.len() };
+                return Err(r.error(reason));
+            }
+            (_, value) => (0, value),
+        };
+        Ok(Self { class, field: field >> 1, masked: field & 1 == 1, experimenter, whole, value })
+    }
+
+    fn id(&self) -> OxmId {
+        OxmId { class: self.class, experimenter: self.experimenter, field: self.field }
     }
 
     fn unknown(&self) -> OxmField {
         let field_and_mask = self.field << 1 | u8::from(self.masked);
-        OxmField::Unknown(OxmUnknown { class: self.class, field_and_mask, body: self.whole.into() })
+        let unknown = OxmUnknown { class: self.class, field_and_mask, body: self.whole.into() };
+        OxmField::Unknown(Box::new(unknown))
     }
+}
+
+/// The fields that fill the reader, and whether they are as a canonical match has them: in order, each in canonical form.
+pub(crate) fn decode_fields(r: &mut Reader<'_>) -> Result<(Fields, bool), DecodeError> {
+    if r.remaining() == 0 {
+        return Ok((Fields::default(), true));
+    }
+    let raw = RawField::decode(r)?;
+    if r.remaining() == 0 {
+        let mut one = None;
+        let canonical = OxmField::decode_raw(&raw, |field| one = Some(field));
+        return Ok((one.map_or_else(Fields::default, Fields::One), canonical));
+    }
+    let mut fields = Vec::with_capacity(1 + r.remaining().div_ceil(OxmField::TYPICAL_SIZE));
+    let mut canonical = OxmField::decode_raw(&raw, |field| fields.push(field));
+    let mut last = raw.id().rank();
+    while r.remaining() > 0 {
+        let raw = RawField::decode(r)?;
+        let rank = raw.id().rank();
+        canonical &= OxmField::decode_raw(&raw, |field| fields.push(field)) && last < rank;
+        last = rank;
+    }
+    Ok((fields.into(), canonical))
 }
 
 #[inline]

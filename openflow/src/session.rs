@@ -10,14 +10,17 @@
 mod bundle;
 mod event;
 mod requests;
+pub mod switch;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 pub use event::{BundleError, Event, RequestError, SessionError};
 
-use crate::framer::Framer;
-use crate::message::config::{Features, FragmentHandling, SwitchConfig};
+use bytes::Bytes;
+
+use crate::framer::{Framer, split_message};
+use crate::message::config::{AsyncConfig, Features, FragmentHandling, Role, RoleConfig, SwitchConfig};
 use crate::message::error::{ErrorCode, ErrorMessage};
 use crate::message::experimenter::{BundleControl, BundleId, Experimenter};
 use crate::message::hello::Hello;
@@ -87,6 +90,8 @@ pub struct Session {
     next_xid: u32,
     requests: Requests,
     bundles: Bundles,
+    /// As the datapath has said last.
+    role: Role,
     last_input: Instant,
     probe: Option<(Xid, Instant)>,
 }
@@ -104,6 +109,7 @@ impl Session {
             next_xid: 1,
             requests: Requests::default(),
             bundles: Bundles::default(),
+            role: Role::EQUAL,
             last_input: now,
             probe: None,
         };
@@ -116,25 +122,27 @@ impl Session {
         self.state == State::Ready
     }
 
-    /// Takes bytes from the datapath, in pieces of any size.
+    /// Takes bytes from the datapath, in pieces of any size. The payloads of messages, such as the packets of packet-ins,
+    /// are parts of one copy of `bytes`, which lives as long as any of them.
     pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) -> Result<(), SessionError> {
         self.check_alive()?;
         self.last_input = now;
         self.probe = None;
-        let mut framer = std::mem::take(&mut self.framer);
-        framer.feed(bytes);
-        let result = self.messages(now, &mut framer);
-        self.framer = framer;
-        result.inspect_err(|_| self.state = State::Failed)
+        self.framer.feed(bytes);
+        let (messages, sound) = self.framer.take_messages();
+        let result = self.messages(now, &messages);
+        result.and(sound.map_err(Into::into)).inspect_err(|_| self.state = State::Failed)
     }
 
-    fn messages(&mut self, now: Instant, framer: &mut Framer) -> Result<(), SessionError> {
-        while let Some(bytes) = framer.next_message()? {
+    fn messages(&mut self, now: Instant, messages: &Bytes) -> Result<(), SessionError> {
+        let mut rest = &messages[..];
+        while let Some((bytes, tail)) = split_message(rest) {
+            rest = tail;
             if let State::Hello(_) = self.state {
                 self.hello(now, bytes)?;
                 continue;
             }
-            let message = Message::decode(bytes)?;
+            let message = Message::decode_part(messages, bytes)?;
             self.message(now, message, bytes.len())?;
         }
         Ok(())
@@ -171,6 +179,7 @@ impl Session {
     fn message(&mut self, now: Instant, message: Message, len: usize) -> Result<(), SessionError> {
         let Message { xid, body } = message;
         match body {
+            Body::PacketIn(_) => self.events.push_back(Event::Async(Message { xid, body })),
             Body::EchoRequest(data) => self.put_urgent(xid, &Body::EchoReply(data)),
             Body::FeaturesReply(features) if matches!(self.state, State::Features(asked, _) if asked == xid) =>
             {
@@ -184,6 +193,11 @@ impl Session {
                 self.bundle_control(xid, &control);
             }
             body => {
+                match &body {
+                    Body::RoleReply(given) => self.role = given.role,
+                    Body::Experimenter(Experimenter::RoleStatus(status)) => self.role = status.role,
+                    _ => {}
+                }
                 let events = self.requests.reply(xid, body, len, self.config.max_reply);
                 self.events.extend(events);
             }
@@ -300,6 +314,13 @@ impl Session {
         Ok(xid)
     }
 
+    /// The same with a message that the caller keeps, to change it and send it again: nothing is allocated but the output.
+    pub fn send_ref(&mut self, body: &Body) -> Result<Xid, EncodeError> {
+        let xid = self.xid();
+        self.put(xid, body)?;
+        Ok(xid)
+    }
+
     /// Sends a request. Exactly one event will have the xid that is returned: [`Event::Reply`] with the whole reply,
     /// or [`Event::Failed`].
     pub fn request(&mut self, body: impl Into<Body>, now: Instant) -> Result<Xid, EncodeError> {
@@ -313,6 +334,23 @@ impl Session {
     pub fn barrier(&mut self, now: Instant) -> Xid {
         // Eight bytes are never too many.
         self.request(Body::BarrierRequest, now).unwrap_or_default()
+    }
+
+    /// Asks for a role. `generation_id` orders the elections among controllers: one that is behind the last is refused with
+    /// [`ErrorCode::STALE`]. The role that was given is in the [`Event::Reply`], and in [`role`](Self::role) from then on.
+    pub fn request_role(&mut self, now: Instant, role: Role, generation_id: u64) -> Xid {
+        // A fixed length is never too long.
+        self.request(Body::RoleRequest(RoleConfig { role, generation_id }), now).unwrap_or_default()
+    }
+
+    /// The role that the datapath has said last; before that, equal.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Says which asynchronous messages the datapath is to send.
+    pub fn set_async(&mut self, config: AsyncConfig) -> Xid {
+        self.send(Body::SetAsync(config)).unwrap_or_default()
     }
 
     /// Applies flow-mods and group-mods all or not at all, in their order: one atomic, ordered bundle (ONF extension
@@ -373,7 +411,8 @@ fn put_chunk(queue: &mut VecDeque<Vec<u8>>, xid: Xid, body: &Body) -> Result<(),
             return message::encode(xid, body, chunk);
         }
     }
-    let mut chunk = Vec::new();
+    // Where one chunk was not enough, the next one is likely to be filled too.
+    let mut chunk = Vec::with_capacity(if queue.is_empty() { 0 } else { CHUNK + CHUNK / 8 });
     message::encode(xid, body, &mut chunk)?;
     queue.push_back(chunk);
     Ok(())

@@ -2,10 +2,15 @@
 
 mod actions;
 mod conntrack;
-mod flow;
+pub(crate) mod flow;
 mod group;
 mod matches;
+mod meter;
+mod openvswitch;
+pub(crate) mod parse;
 pub(crate) mod value;
+
+pub use parse::{ParseTextError, Problem};
 
 #[cfg(test)]
 mod tests;

@@ -144,6 +144,34 @@ wire_code! {
     }
 }
 wire_code! {
+    /// What a packet begins with: 16 bits that say whose numbers, then the number (`OXM_OF_PACKET_TYPE`, EXT-112).
+    pub struct PacketType(u32) {
+        /// An Ethernet header.
+        ETHERNET = 0,
+        /// An NSH header.
+        NSH = 0x0001_894f,
+        /// An MPLS header.
+        MPLS = 0x0001_8847,
+        /// An MPLS multicast header.
+        MPLS_MCAST = 0x0001_8848,
+        /// When removing a header: what that header says comes next.
+        USE_NEXT_PROTO = 0x0000_fffe,
+    }
+}
+
+impl PacketType {
+    /// Whose numbers: 0 for the ONF's, 1 for ethertypes.
+    pub const fn namespace(self) -> u16 {
+        (self.0 >> 16) as u16
+    }
+
+    /// The number in the namespace.
+    pub const fn id(self) -> u16 {
+        self.0 as u16
+    }
+}
+
+wire_code! {
     /// A VLAN id with bit 12 set when there is a tag at all (`ofp_vlan_id`).
     pub struct VlanVid(u16, ones 0x1fff) {
         /// No tag.
@@ -303,6 +331,10 @@ impl Fixed for MacAddr {
     fn is_zero(self) -> bool {
         self.0.is_zero()
     }
+    #[inline]
+    fn from_wire(bytes: &[u8]) -> Option<Self> {
+        Fixed::from_wire(bytes).map(Self)
+    }
 }
 
 /// 128 bits: a double-double register or a connection's label. `u128` without its alignment.
@@ -350,5 +382,9 @@ impl Fixed for Bits128 {
     }
     fn is_zero(self) -> bool {
         self.0.is_zero()
+    }
+    #[inline]
+    fn from_wire(bytes: &[u8]) -> Option<Self> {
+        Fixed::from_wire(bytes).map(Self)
     }
 }

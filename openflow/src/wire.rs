@@ -9,6 +9,8 @@ pub(crate) mod macros;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use bytes::Bytes;
+
 /// Why bytes are not a message: which structure, where, and what is wrong with it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{structure} at byte {offset}: {reason}")]
@@ -68,9 +70,11 @@ pub struct EncodeError {
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     bytes: &'a [u8],
-    offset: usize,
-    structure: &'static str,
+    /// The buffer in which the message is, if what is read may share it.
+    shared: Option<&'a Bytes>,
+    offset: u32,
     depth: u8,
+    structure: &'static str,
 }
 
 /// Actions may be inside actions, and those inside others. Deeper than this they stay bytes, so that no message can
@@ -80,72 +84,96 @@ const MAX_DEPTH: u8 = 8;
 impl<'a> Reader<'a> {
     /// Reads `bytes` as `structure`; offsets in errors count from their start.
     pub fn new(structure: &'static str, bytes: &'a [u8]) -> Self {
-        Self { bytes, offset: 0, structure, depth: 0 }
+        Self { bytes, shared: None, offset: 0, depth: 0, structure }
+    }
+
+    /// Reads `bytes`, which are a part of `buffer`, as `structure`; payloads will share the buffer.
+    pub(crate) fn shared(structure: &'static str, buffer: &'a Bytes, bytes: &'a [u8]) -> Self {
+        Self { shared: Some(buffer), ..Self::new(structure, bytes) }
+    }
+
+    /// Takes all that is left, sharing the buffer if it may be shared.
+    #[inline]
+    fn payload(&mut self) -> Payload {
+        let rest = self.rest();
+        match self.shared {
+            Some(buffer) => Payload(buffer.slice_ref(rest)),
+            None => rest.into(),
+        }
     }
 
     /// How many bytes are left.
+    #[inline]
     pub fn remaining(&self) -> usize {
         self.bytes.len()
     }
 
     /// The bytes that are left, without taking them.
+    #[inline]
     pub fn peek(&self) -> &'a [u8] {
         self.bytes
     }
 
     /// Names the structure that is read from here on; give the result to [`leave`](Self::leave).
+    #[inline]
     pub fn enter(&mut self, structure: &'static str) -> &'static str {
         std::mem::replace(&mut self.structure, structure)
     }
 
     /// Goes back to the name that [`enter`](Self::enter) returned.
+    #[inline]
     pub fn leave(&mut self, structure: &'static str) {
         self.structure = structure;
     }
 
     /// The error for what is at the cursor.
     pub fn error(&self, reason: Reason) -> DecodeError {
-        DecodeError { structure: self.structure, offset: self.offset, reason }
+        DecodeError { structure: self.structure, offset: self.offset as usize, reason }
     }
 
     /// Takes all that is left.
+    #[inline]
     pub fn rest(&mut self) -> &'a [u8] {
         let (rest, end) = self.bytes.split_at(self.bytes.len());
         self.bytes = end;
-        self.offset += rest.len();
+        self.offset += rest.len() as u32;
         rest
     }
 
     /// Takes `need` bytes.
+    #[inline]
     pub fn take(&mut self, need: usize) -> Result<&'a [u8], DecodeError> {
         let Some((head, tail)) = self.bytes.split_at_checked(need) else {
             return Err(self.error(Reason::Truncated { need, have: self.bytes.len() }));
         };
         self.bytes = tail;
-        self.offset += need;
+        self.offset += need as u32;
         Ok(head)
     }
 
     /// Takes `N` bytes as an array.
+    #[inline]
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         let Some((head, tail)) = self.bytes.split_first_chunk::<N>() else {
             return Err(self.error(Reason::Truncated { need: N, have: self.bytes.len() }));
         };
         self.bytes = tail;
-        self.offset += N;
+        self.offset += N as u32;
         Ok(*head)
     }
 
     /// Takes a `T`.
+    #[inline]
     pub fn get<T: Wire>(&mut self) -> Result<T, DecodeError> {
         T::decode(self)
     }
 
     /// A child cursor over the next `len` bytes, which are taken.
+    #[inline]
     pub fn sub(&mut self, structure: &'static str, len: usize) -> Result<Self, DecodeError> {
         let offset = self.offset;
         let bytes = self.take(len)?;
-        Ok(Self { bytes, offset, structure, depth: self.depth })
+        Ok(Self { bytes, shared: self.shared, offset, depth: self.depth, structure })
     }
 
     /// Goes into a structure that may be inside itself; false if that is too deep already.
@@ -155,37 +183,64 @@ impl<'a> Reader<'a> {
     }
 
     /// A type and a length that counts both, then the body.
+    #[inline]
     pub fn tlv(&mut self, structure: &'static str) -> Result<(u16, Self), DecodeError> {
-        let outer = self.enter(structure);
-        let start = self.clone();
-        let (ty, len) = (self.get::<u16>()?, usize::from(self.get::<u16>()?));
-        let Some(body) = len.checked_sub(4) else { return Err(start.error(Reason::Length(len))) };
-        let body = self.sub(structure, body)?;
-        self.leave(outer);
-        Ok((ty, body))
+        match *self.bytes {
+            [a, b, c, d, ..] => {
+                let len = usize::from(u16::from_be_bytes([c, d]));
+                let body = self.bounded(structure, 4, len)?;
+                Ok((u16::from_be_bytes([a, b]), body))
+            }
+            _ => Err(self.short(structure, 4)),
+        }
     }
 
     /// A length that counts itself, then the body.
+    #[inline]
     pub fn sized(&mut self, structure: &'static str) -> Result<Self, DecodeError> {
-        let outer = self.enter(structure);
-        let start = self.clone();
-        let len = usize::from(self.get::<u16>()?);
-        let Some(body) = len.checked_sub(2) else { return Err(start.error(Reason::Length(len))) };
-        let body = self.sub(structure, body)?;
-        self.leave(outer);
-        Ok(body)
+        match *self.bytes {
+            [a, b, ..] => self.bounded(structure, 2, u16::from_be_bytes([a, b]).into()),
+            _ => Err(self.short(structure, 2)),
+        }
+    }
+
+    /// A structure of `len` bytes whose first `head` ones are read already.
+    #[inline]
+    fn bounded(&mut self, structure: &'static str, head: usize, len: usize) -> Result<Self, DecodeError> {
+        let Some((whole, rest)) = self.bytes.split_at_checked(len) else {
+            return Err(DecodeError {
+                structure,
+                offset: self.offset as usize + head,
+                reason: Reason::Truncated { need: len - head.min(len), have: self.bytes.len() - head },
+            });
+        };
+        let Some(bytes) = whole.get(head..) else {
+            return Err(DecodeError { structure, offset: self.offset as usize, reason: Reason::Length(len) });
+        };
+        let offset = self.offset + head as u32;
+        self.bytes = rest;
+        self.offset += len as u32;
+        Ok(Self { bytes, shared: self.shared, offset, depth: self.depth, structure })
+    }
+
+    #[cold]
+    fn short(&self, structure: &'static str, need: usize) -> DecodeError {
+        let reason = Reason::Truncated { need, have: self.bytes.len() };
+        DecodeError { structure, offset: self.offset as usize, reason }
     }
 
     /// Takes `n` bytes of padding, which must be zero.
+    #[inline]
     pub fn pad(&mut self, n: usize) -> Result<(), DecodeError> {
-        let start = self.clone();
+        let offset = self.offset as usize;
         match self.take(n)?.iter().all(|byte| *byte == 0) {
             true => Ok(()),
-            false => Err(start.error(Reason::Padding)),
+            false => Err(DecodeError { structure: self.structure, offset, reason: Reason::Padding }),
         }
     }
 
     /// What is left must be the zeros that fill a structure up to a multiple of 8.
+    #[inline]
     pub fn pad_rest(&mut self) -> Result<(), DecodeError> {
         match self.bytes.len() {
             n @ 0..8 => self.pad(n),
@@ -194,6 +249,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Nothing may be left.
+    #[inline]
     pub fn finish(&self) -> Result<(), DecodeError> {
         match self.bytes.len() {
             0 => Ok(()),
@@ -204,10 +260,29 @@ impl<'a> Reader<'a> {
 
 /// Something with a place in an OpenFlow message.
 pub trait Wire: Sized {
+    /// About how many bytes one takes in a list, at the least; 0 if it cannot be said.
+    const TYPICAL_SIZE: usize = 0;
     /// Appends the wire form.
     fn encode(&self, out: &mut Vec<u8>);
     /// Takes one from the reader.
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError>;
+    /// Takes as many as fill the reader. Types that are decoded by the thousand build them in place.
+    fn decode_list(r: &mut Reader<'_>) -> Result<Vec<Self>, DecodeError> {
+        let mut items = room(r, Self::TYPICAL_SIZE);
+        while r.remaining() > 0 {
+            items.push(r.get()?);
+        }
+        Ok(items)
+    }
+}
+
+/// Room for what there may be in the reader, which is bounded by what has come.
+#[inline]
+pub(crate) fn room<T>(r: &Reader<'_>, typical_size: usize) -> Vec<T> {
+    match (r.remaining(), typical_size) {
+        (0, _) | (_, 0) => Vec::new(),
+        (len, size) => Vec::with_capacity((len / size).max(1)),
+    }
 }
 
 /// A [`Wire`] type of constant size that can be masked, as OXM values are.
@@ -220,6 +295,8 @@ pub trait Fixed: Wire + Copy + Eq {
     fn and(self, other: Self) -> Self;
     /// No bit at all.
     fn is_zero(self) -> bool;
+    /// The value that these bytes are, if they are as many as it takes.
+    fn from_wire(bytes: &[u8]) -> Option<Self>;
 }
 
 macro_rules! integer {
@@ -242,6 +319,10 @@ macro_rules! integer {
             }
             fn is_zero(self) -> bool {
                 self == 0
+            }
+            #[inline]
+            fn from_wire(bytes: &[u8]) -> Option<Self> {
+                bytes.try_into().ok().map(Self::from_be_bytes)
             }
         }
     )*};
@@ -289,6 +370,10 @@ impl<const N: usize> Fixed for [u8; N] {
     fn is_zero(self) -> bool {
         self == [0; N]
     }
+    #[inline]
+    fn from_wire(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok()
+    }
 }
 
 macro_rules! address {
@@ -309,6 +394,10 @@ macro_rules! address {
             }
             fn is_zero(self) -> bool {
                 self.is_unspecified()
+            }
+            #[inline]
+            fn from_wire(bytes: &[u8]) -> Option<Self> {
+                <[u8; $n]>::try_from(bytes).ok().map(Self::from)
             }
         }
     )*};
@@ -334,21 +423,23 @@ impl<T: Wire> Wire for Vec<T> {
         self.iter().for_each(|item| item.encode(out));
     }
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut items = Self::new();
-        while r.remaining() > 0 {
-            items.push(r.get()?);
-        }
-        Ok(items)
+        T::decode_list(r)
     }
 }
 
-/// Bytes whose meaning is not OpenFlow's business: packets, echoes, bodies of unknown things.
+/// Bytes whose meaning is not OpenFlow's business: packets, echoes, bodies of unknown things. Decoded with
+/// [`Message::decode_shared`](crate::Message::decode_shared) it is a part of the buffer that was given, and not a copy.
 #[derive(Clone, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Payload(Vec<u8>);
+pub struct Payload(Bytes);
 
 impl Payload {
     /// The bytes.
     pub fn into_vec(self) -> Vec<u8> {
+        self.0.into()
+    }
+
+    /// The bytes, shared with whoever has them already.
+    pub fn into_bytes(self) -> Bytes {
         self.0
     }
 }
@@ -360,15 +451,21 @@ impl std::ops::Deref for Payload {
     }
 }
 
+impl From<Bytes> for Payload {
+    fn from(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+}
+
 impl From<Vec<u8>> for Payload {
     fn from(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+        Self(bytes.into())
     }
 }
 
 impl From<&[u8]> for Payload {
     fn from(bytes: &[u8]) -> Self {
-        Self(bytes.to_vec())
+        Self(Bytes::copy_from_slice(bytes))
     }
 }
 
@@ -379,11 +476,13 @@ impl fmt::Debug for Payload {
 }
 
 impl Wire for Payload {
+    #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.0);
     }
+    #[inline]
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(r.rest().into())
+        Ok(r.payload())
     }
 }
 

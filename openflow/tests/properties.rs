@@ -4,6 +4,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use flowport_openflow::action::nicira::{Conjunction, Conntrack, Learn, LearnSpec, Nat, NatFlags, NatRange};
 use flowport_openflow::*;
 use proptest::prelude::*;
 
@@ -59,7 +60,128 @@ fn round_trip(body: impl Into<Body>) -> Body {
     message.body
 }
 
+/// Sub-fields of registers, at most 32 bits wide.
+fn subfield() -> impl Strategy<Value = Subfield> {
+    (0..16_u8, 0..32_u16, 1..=32_u16).prop_map(|(reg, ofs, n_bits)| {
+        let field = OxmHeader::reg(reg).expect("a register");
+        Subfield::bits(field, ofs, n_bits.min(32 - ofs))
+    })
+}
+
+/// Actions that text can say in full.
+fn action() -> impl Strategy<Value = Action> {
+    let port = || {
+        prop_oneof![0..0xff00_u32, Just(0xffff_fff8), Just(0xffff_fffa), Just(0xffff_fffe)].prop_map(PortNo)
+    };
+    let leaf = prop_oneof![
+        port().prop_map(Action::output),
+        any::<u16>().prop_map(Action::controller),
+        any::<u32>().prop_map(Action::group),
+        any::<u8>().prop_map(Action::SetNwTtl),
+        Just(Action::PopVlan),
+        any::<[u8; 6]>().prop_map(|mac| Action::set_field(OxmField::EthDst(mac.into()))),
+        any::<u64>().prop_map(|id| Action::set_field(OxmField::TunnelId(id.into()))),
+        (subfield(), any::<u64>())
+            .prop_map(|(dst, value)| Action::reg_load(dst, value & ((1 << dst.n_bits) - 1))),
+        (subfield(), subfield()).prop_map(|(src, dst)| {
+            let n_bits = src.n_bits.min(dst.n_bits);
+            Action::reg_move(Subfield { n_bits, ..src }, Subfield { n_bits, ..dst })
+        }),
+        (0..255_u8).prop_map(Action::resubmit_table),
+        (any::<u16>(), 0..255_u8, any::<u32>(), any::<u16>()).prop_map(|(zone, table, addr, port)| {
+            let addresses = Some(NatRange::Ipv4(Ipv4Addr::from_bits(addr | 1), None));
+            let nat = Nat { flags: NatFlags::SRC, addresses, ports: (port != 0).then_some((port, None)) };
+            Conntrack::lookup(zone, table).nat(nat).into()
+        }),
+        (any::<u16>(), any::<u64>(), 0..255_u8, subfield(), any::<u64>()).prop_map(
+            |(idle, cookie, table, dst, value)| {
+                let value = u128::from(value & ((1 << dst.n_bits) - 1));
+                let specs = [
+                    LearnSpec::matching(dst, dst),
+                    LearnSpec::load_value(value, dst),
+                    LearnSpec::output(Subfield::whole(OxmHeader::NXM_IN_PORT)),
+                ];
+                Learn { idle_timeout: idle, cookie: Cookie(cookie), ..Learn::new(table, specs) }.into()
+            }
+        ),
+        (any::<u16>(), 1..=64_u8, any::<u32>()).prop_map(|(_, n_clauses, id)| Conjunction {
+            clause: n_clauses - 1,
+            n_clauses,
+            id
+        }
+        .into()),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        proptest::collection::vec(inner, 1..4).prop_map(Action::clone_packet)
+    })
+}
+
+/// A flow-mod of any command, with all that may be in it.
+fn flow_mod() -> impl Strategy<Value = FlowMod> {
+    let actions = || proptest::collection::vec(action(), 1..5);
+    let numbers = (any::<u8>(), any::<u16>(), any::<u64>(), any::<u16>(), any::<u16>(), 0..32_u16);
+    let instructions = (
+        proptest::option::of(actions()),
+        proptest::option::of(actions()),
+        proptest::option::of(any::<u8>()),
+        proptest::option::of((any::<u64>(), 1..u64::MAX)),
+        proptest::option::of(any::<u32>()),
+    );
+    (0..5_u8, fields(), numbers, instructions).prop_map(|(command, fields, numbers, instructions)| {
+        let (table, priority, cookie, idle, hard, flags) = numbers;
+        let (apply, write, goto, metadata, meter) = instructions;
+        let mut flow =
+            FlowMod { command: FlowModCommand(command), ..FlowMod::add(table, priority, build(&fields)) };
+        flow = flow.idle_timeout(idle).hard_timeout(hard).flags(FlowModFlags(flags));
+        // All ones means "leave the cookie as it is", which ofp-print does not print.
+        flow = flow.cookie(cookie.min(u64::MAX - 1));
+        for instruction in [
+            apply.map(Instruction::apply),
+            write.map(Instruction::write),
+            goto.map(Instruction::goto_table),
+            metadata.map(|(value, mask)| Instruction::write_metadata(value, mask)),
+            meter.map(|meter| Instruction::Meter(MeterId(meter))),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            flow = flow.instruction(instruction);
+        }
+        flow
+    })
+}
+
+/// Whether text says the VLAN tag of the match in full: it has one word for value and mask of id and presence.
+fn is_text_whole(matches: &Match) -> bool {
+    !matches.fields().iter().any(|field| match field {
+        OxmField::VlanVid(vid) => {
+            vid.value.0 & !0x1fff != 0 || vid.mask.is_none() && vid.value.0 & 0x1000 == 0
+        }
+        _ => false,
+    })
+}
+
 proptest! {
+    #[test]
+    fn any_flow_mod_round_trips(flow in flow_mod()) {
+        prop_assert_eq!(round_trip(flow.clone()), Body::FlowMod(flow));
+    }
+
+    #[test]
+    fn any_flow_mod_is_read_as_printed(flow in flow_mod().prop_filter("a tag", |flow| is_text_whole(&flow.matches))) {
+        let text = flow.to_string();
+        let read: FlowMod = text.parse().map_err(|error| TestCaseError::fail(format!("{text}: {error}")))?;
+        prop_assert_eq!(&read.to_string(), &text);
+        prop_assert_eq!(read, flow, "{}", text);
+    }
+
+    #[test]
+    fn no_text_panics(text in "[a-z_0-9=:(),.\\[\\]>/ -]{0,60}") {
+        let _ = text.parse::<FlowMod>().map(|flow| flow.to_string());
+        let _ = text.parse::<GroupMod>().map(|group| group.to_string());
+        let _ = text.parse::<MeterMod>().map(|meter| meter.to_string());
+    }
+
     #[test]
     fn a_match_does_not_depend_on_the_order_of_its_fields(
         (fields, shuffled) in fields().prop_flat_map(|fields| (Just(fields.clone()), Just(fields).prop_shuffle()))

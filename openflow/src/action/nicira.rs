@@ -1,6 +1,9 @@
 //! The actions of Open vSwitch's own (`NX_VENDOR_ID`, ovs-actions(7)).
 
 pub use super::conntrack::{Conntrack, CtFlags, CtZone, Nat, NatFlags, NatRange};
+pub use super::extra::*;
+pub use super::learn::*;
+pub use super::select::*;
 use super::{Action, Subfield};
 use crate::oxm::OxmHeader;
 use crate::types::TableId;
@@ -207,10 +210,18 @@ body_enum! {
         8 => Note(Payload),
         /// The tunnel key (`NXAST_SET_TUNNEL64`).
         9 => SetTunnel64(SetTunnel64),
+        /// The number of a link to a field (`NXAST_MULTIPATH`).
+        10 => Multipath(Multipath),
+        /// To one of several ports (`NXAST_BUNDLE`).
+        12 => Bundle(BundleOutput),
+        /// The number of one of several ports to a field (`NXAST_BUNDLE_LOAD`).
+        13 => BundleLoad(BundleLoad),
         /// Looks the packet up again (`NXAST_RESUBMIT_TABLE`).
         14 => ResubmitTable(ResubmitTable),
         /// To the port in a field (`NXAST_OUTPUT_REG`).
         15 => OutputReg(OutputReg),
+        /// Makes a flow (`NXAST_LEARN`).
+        16 => Learn(Learn),
         /// Ends the actions (`NXAST_EXIT`).
         17 => Exit,
         /// Shorter timeouts at the end of a TCP connection (`NXAST_FIN_TIMEOUT`).
@@ -225,22 +236,46 @@ body_enum! {
         27 => StackPush(Stack),
         /// Restores a field (`NXAST_STACK_POP`).
         28 => StackPop(Stack),
+        /// Samples for IPFIX (`NXAST_SAMPLE`).
+        29 => Sample(Sample),
+        /// To the port in a field of any class (`NXAST_OUTPUT_REG2`).
+        32 => OutputReg2(OutputReg2),
+        /// A constant to bits of a field of any class (`NXAST_REG_LOAD2`).
+        33 => RegLoad2(RegLoad2),
         /// A clause of a conjunction (`NXAST_CONJUNCTION`).
         34 => Conjunction(Conjunction),
         /// Through the connection tracker (`NXAST_CT`).
         35 => Ct(Conntrack),
         /// Translates addresses, inside [`Conntrack`] (`NXAST_NAT`).
         36 => Nat(Nat),
+        /// To a controller, by properties (`NXAST_CONTROLLER2`).
+        37 => Controller2(Controller2),
+        /// Samples of a port for IPFIX (`NXAST_SAMPLE2`).
+        38 => Sample2(SamplePort),
         /// To a port, cut short (`NXAST_OUTPUT_TRUNC`).
         39 => OutputTrunc(OutputTrunc),
+        /// Samples of a port and direction for IPFIX (`NXAST_SAMPLE3`).
+        41 => Sample3(SamplePort),
         /// On a copy of the packet and its fields (`NXAST_CLONE`).
         42 => Clone(CloneActions),
         /// Forgets the connection (`NXAST_CT_CLEAR`).
         43 => CtClear,
         /// Looks the packet up again by the connection's original addresses (`NXAST_RESUBMIT_TABLE_CT`).
         44 => ResubmitTableCt(ResubmitTable),
+        /// Makes a flow, up to a limit (`NXAST_LEARN2`).
+        45 => Learn2(LearnLimit),
+        /// A header on (`NXAST_ENCAP`).
+        46 => Encap(Encap),
+        /// The outer header off (`NXAST_DECAP`).
+        47 => Decap(Decap),
+        /// The TTL of NSH less one (`NXAST_DEC_NSH_TTL`).
+        48 => DecNshTtl,
         /// Whether the packet is longer than so much, as one bit (`NXAST_CHECK_PKT_LARGER`).
         49 => CheckPktLarger(CheckPktLarger),
+        /// Empties a field (`NXAST_DELETE_FIELD`).
+        50 => DeleteField(DeleteField),
+        /// Samples for IPFIX, ids from fields (`NXAST_SAMPLE4`).
+        51 => Sample4(SampleFields),
     }
 }
 
@@ -256,4 +291,7 @@ into_action! {
     RegMove => RegMove, RegLoad => RegLoad, ResubmitTable => ResubmitTable, SetTunnel => SetTunnel,
     SetTunnel64 => SetTunnel64, OutputReg => OutputReg, Conjunction => Conjunction, Controller => Controller,
     FinTimeout => FinTimeout, Conntrack => Ct, Nat => Nat, OutputTrunc => OutputTrunc, CheckPktLarger => CheckPktLarger,
+    Learn => Learn, LearnLimit => Learn2, Multipath => Multipath, BundleOutput => Bundle, BundleLoad => BundleLoad, Sample => Sample,
+    SampleFields => Sample4, Controller2 => Controller2, Encap => Encap, Decap => Decap, RegLoad2 => RegLoad2, OutputReg2 => OutputReg2,
+    DeleteField => DeleteField,
 }

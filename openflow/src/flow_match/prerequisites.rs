@@ -16,7 +16,14 @@ const ADVERTISEMENT: u8 = 136;
 /// What `field` needs and `fields` lack, in words.
 pub(super) fn missing(field: &OxmField, fields: &[OxmField]) -> Option<&'static str> {
     use OxmField as F;
-    let eth = |types: &[EthType]| fields.iter().any(|f| matches!(f, F::EthType(ty) if types.contains(ty)));
+    let eth = |types: &[EthType]| {
+        fields.iter().any(|f| match f {
+            F::EthType(ty) => types.contains(ty),
+            // A packet that begins with this header instead of with Ethernet.
+            F::PacketType(ty) => ty.namespace() == 1 && types.contains(&EthType(ty.id())),
+            _ => false,
+        })
+    };
     let proto = |proto| fields.iter().any(|f| matches!(f, F::IpProto(p) if *p == proto));
     let icmpv6 = |types: &[u8]| {
         let ty = fields.iter().any(|f| matches!(f, F::Icmpv6Type(ty) if types.contains(ty)));

@@ -100,7 +100,7 @@ fn one_that_came_in_another_form_is_equal_and_goes_back_as_it_came() {
 #[test]
 fn unknown_fields_survive() {
     let unknown = OxmUnknown::new(0x8000, 99, true, vec![1, 2, 3, 4]).unwrap();
-    let matches = Match::builder().in_port(1).field(OxmField::Unknown(unknown)).build().unwrap();
+    let matches = Match::builder().in_port(1).field(OxmField::Unknown(unknown.into())).build().unwrap();
     assert_eq!(decoded(&bytes(&matches)), matches);
     assert_eq!(OxmUnknown::new(0x8000, 99, true, vec![0; 256]), None);
 }

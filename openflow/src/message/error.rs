@@ -30,9 +30,43 @@ impl ErrorCode {
     pub const INCOMPATIBLE: Self = Self::new(0, 0);
     /// The message's type is not known (`OFPBRC_BAD_TYPE`).
     pub const BAD_TYPE: Self = Self::new(1, 1);
+    /// The message's version is not known (`OFPBRC_BAD_VERSION`).
+    pub const BAD_VERSION: Self = Self::new(1, 0);
+    /// A length cannot be (`OFPBRC_BAD_LEN`).
+    pub const BAD_LEN: Self = Self::new(1, 6);
+    /// A secondary controller may not do this (`OFPBRC_IS_SLAVE`).
+    pub const IS_SECONDARY: Self = Self::new(1, 10);
+    /// The parts of a request are too much in all (`OFPBRC_MULTIPART_BUFFER_OVERFLOW`).
+    pub const MULTIPART_BUFFER_OVERFLOW: Self = Self::new(1, 13);
+    /// The generation id is behind the last one (`OFPRRFC_STALE`).
+    pub const STALE: Self = Self::new(11, 0);
+    /// There is no such role (`OFPRRFC_BAD_ROLE`).
+    pub const BAD_ROLE: Self = Self::new(11, 2);
+    /// There is no such bundle (`OFPBFC_BAD_ID`).
+    pub const BUNDLE_BAD_ID: Self = Self::onf(2302);
+    /// There is such a bundle already (`OFPBFC_BUNDLE_EXIST`).
+    pub const BUNDLE_EXIST: Self = Self::onf(2303);
+    /// The bundle is closed (`OFPBFC_BUNDLE_CLOSED`).
+    pub const BUNDLE_CLOSED: Self = Self::onf(2304);
+    /// No such thing can be done with a bundle (`OFPBFC_BAD_TYPE`).
+    pub const BUNDLE_BAD_TYPE: Self = Self::onf(2306);
+    /// The flags are not those of the bundle (`OFPBFC_BAD_FLAGS`).
+    pub const BUNDLE_BAD_FLAGS: Self = Self::onf(2307);
+    /// The message in the bundle cannot be read (`OFPBFC_MSG_BAD_LEN`).
+    pub const BUNDLE_MSG_BAD_LEN: Self = Self::onf(2308);
+    /// The message's xid is not that of the message around it (`OFPBFC_MSG_BAD_XID`).
+    pub const BUNDLE_MSG_BAD_XID: Self = Self::onf(2309);
+    /// No such message may be in a bundle (`OFPBFC_MSG_UNSUP`).
+    pub const BUNDLE_MSG_UNSUP: Self = Self::onf(2310);
+    /// There are too many messages in bundles (`OFPBFC_MSG_TOO_MANY`).
+    pub const BUNDLE_MSG_TOO_MANY: Self = Self::onf(2312);
     /// Some message of the bundle was refused (`OFPBFC_MSG_FAILED`).
-    pub const BUNDLE_MSG_FAILED: Self =
-        Self { ty: EXPERIMENTER, code: 2313, experimenter: crate::message::experimenter::ONF };
+    pub const BUNDLE_MSG_FAILED: Self = Self::onf(2313);
+
+    /// An error of the ONF's extensions.
+    pub const fn onf(exp_type: u16) -> Self {
+        Self { ty: EXPERIMENTER, code: exp_type, experimenter: crate::message::experimenter::ONF }
+    }
 
     /// The constant's name in the specification or in Open vSwitch.
     pub fn name(self) -> Option<&'static str> {

@@ -1,12 +1,21 @@
-//! Experimenter messages: the ONF's bundles (extension 230), and everybody else's as bytes.
+//! Experimenter messages: the ONF's bundles (extension 230), role status (191) and flow monitors (187), those of Open
+//! vSwitch, and everybody else's as bytes.
 
 use super::Message;
+use super::config::Role;
+use super::monitor::FlowMonitorCancel;
+use super::nicira::NiciraMessage;
+use crate::action::nicira::VENDOR as NICIRA;
 use crate::wire::macros::{wire_code, wire_flags, wire_struct};
 use crate::wire::{DecodeError, EncodeError, Payload, Reader, Wire};
 
 /// The experimenter number of the Open Networking Foundation.
 pub const ONF: u32 = 0x4f4e_4600;
 
+const FLOW_MONITOR_CANCEL: u32 = 1870;
+const FLOW_MONITOR_PAUSED: u32 = 1871;
+const FLOW_MONITOR_RESUMED: u32 = 1872;
+const ROLE_STATUS: u32 = 1911;
 const BUNDLE_CONTROL: u32 = 2300;
 const BUNDLE_ADD: u32 = 2301;
 
@@ -17,6 +26,16 @@ pub enum Experimenter {
     BundleControl(BundleControl),
     /// Puts a message into a bundle (`ONF_ET_BUNDLE_ADD_MESSAGE`).
     BundleAdd(BundleAdd),
+    /// The controller's role has changed (`ONFT_ROLE_STATUS`).
+    RoleStatus(RoleStatus),
+    /// Stops a flow monitor (`ONFT_FLOW_MONITOR_CANCEL`).
+    FlowMonitorCancel(FlowMonitorCancel),
+    /// The datapath tells no more changes until it can (`ONFT_FLOW_MONITOR_PAUSED`).
+    FlowMonitorPaused,
+    /// The datapath tells changes again; those in between have been told (`ONFT_FLOW_MONITOR_RESUMED`).
+    FlowMonitorResumed,
+    /// Open vSwitch's (`NX_VENDOR_ID`).
+    Nicira(NiciraMessage),
     /// Something else, byte for byte.
     Unknown {
         /// Whose.
@@ -26,6 +45,32 @@ pub enum Experimenter {
         /// All that follows.
         body: Payload,
     },
+}
+
+wire_code! {
+    /// Why a role has changed (`ofp14_controller_role_reason`).
+    pub struct RoleReason(u8) {
+        /// Another controller asked to be primary.
+        PRIMARY_REQUEST = 0,
+        /// The datapath's configuration changed.
+        CONFIG = 1,
+        /// An experimenter's data changed.
+        EXPERIMENTER = 2,
+    }
+}
+
+wire_struct! {
+    /// The controller's role has changed (`ofp14_role_status`).
+    pub struct RoleStatus {
+        /// The role now.
+        role: Role,
+        /// Why.
+        reason: RoleReason,
+        /// Of the election.
+        [pad 3] generation_id: u64,
+        /// Properties, byte for byte.
+        properties: Payload,
+    }
 }
 
 wire_code! {
@@ -132,6 +177,20 @@ impl Wire for Experimenter {
                 [ONF, BUNDLE_ADD].iter().for_each(|word| word.encode(out));
                 add.encode(out);
             }
+            Self::RoleStatus(status) => {
+                [ONF, ROLE_STATUS].iter().for_each(|word| word.encode(out));
+                status.encode(out);
+            }
+            Self::FlowMonitorCancel(cancel) => {
+                [ONF, FLOW_MONITOR_CANCEL].iter().for_each(|word| word.encode(out));
+                cancel.encode(out);
+            }
+            Self::FlowMonitorPaused => [ONF, FLOW_MONITOR_PAUSED].iter().for_each(|word| word.encode(out)),
+            Self::FlowMonitorResumed => [ONF, FLOW_MONITOR_RESUMED].iter().for_each(|word| word.encode(out)),
+            Self::Nicira(message) => {
+                [NICIRA, message.ty()].iter().for_each(|word| word.encode(out));
+                message.encode(out);
+            }
             Self::Unknown { experimenter, exp_type, body } => {
                 [*experimenter, *exp_type].iter().for_each(|word| word.encode(out));
                 body.encode(out);
@@ -144,6 +203,11 @@ impl Wire for Experimenter {
         let this = match (r.get()?, r.get()?) {
             (ONF, BUNDLE_CONTROL) => Self::BundleControl(r.get()?),
             (ONF, BUNDLE_ADD) => Self::BundleAdd(r.get()?),
+            (ONF, ROLE_STATUS) => Self::RoleStatus(r.get()?),
+            (ONF, FLOW_MONITOR_CANCEL) => Self::FlowMonitorCancel(r.get()?),
+            (ONF, FLOW_MONITOR_PAUSED) => Self::FlowMonitorPaused,
+            (ONF, FLOW_MONITOR_RESUMED) => Self::FlowMonitorResumed,
+            (NICIRA, subtype) => Self::Nicira(NiciraMessage::decode(subtype, r)?),
             (experimenter, exp_type) => Self::Unknown { experimenter, exp_type, body: r.get()? },
         };
         r.leave(outer);

@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use super::experimenter::ONF;
 use super::flow::{AggregateStats, FlowStats, FlowStatsRequest};
 use super::group::{GroupDesc, GroupFeatures, GroupStats, GroupStatsRequest};
 use super::meter::{MeterConfig, MeterFeatures, MeterRequest, MeterStats};
+use super::monitor::{FlowMonitorRequest, FlowUpdate, IpfixStats};
 use super::port::{Port, PortStats, PortStatsRequest};
 use super::queue::{QueueStats, QueueStatsRequest};
 use super::table_features::TableFeatures;
+use crate::action::nicira::VENDOR as NICIRA;
 use crate::types::TableId;
 use crate::wire::macros::{body_enum, tlv_enum, wire_flags, wire_struct};
 use crate::wire::{DecodeError, Payload, Reader, Wire};
@@ -29,6 +32,98 @@ wire_struct! {
         exp_type: u32,
         /// All that follows.
         body: Payload,
+    }
+}
+
+/// A question of an experimenter.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum ExperimenterRequest {
+    /// Changes of flow entries, from now on (`ONFST_FLOW_MONITOR`, 1870).
+    FlowMonitor(Vec<FlowMonitorRequest>),
+    /// Counters of IPFIX of the bridge (`NXST_IPFIX_BRIDGE`).
+    IpfixBridge,
+    /// Counters of IPFIX of flows (`NXST_IPFIX_FLOW`).
+    IpfixFlow,
+    /// Something else, byte for byte.
+    Unknown(ExperimenterMultipart),
+}
+
+/// An answer of an experimenter.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum ExperimenterReply {
+    /// Changes of flow entries (`ONFST_FLOW_MONITOR`, 1870). Those after the first come unasked, with xid 0.
+    FlowMonitor(Vec<FlowUpdate>),
+    /// Counters of IPFIX of the bridge (`NXST_IPFIX_BRIDGE`).
+    IpfixBridge(Box<IpfixStats>),
+    /// Counters of IPFIX of flows (`NXST_IPFIX_FLOW`).
+    IpfixFlow(Vec<IpfixStats>),
+    /// Something else, byte for byte.
+    Unknown(ExperimenterMultipart),
+}
+
+const FLOW_MONITOR: u32 = 1870;
+const IPFIX_BRIDGE: u32 = 3;
+const IPFIX_FLOW: u32 = 4;
+
+fn put_experimenter(out: &mut Vec<u8>, experimenter: u32, exp_type: u32) {
+    experimenter.encode(out);
+    exp_type.encode(out);
+}
+
+impl Wire for ExperimenterRequest {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::FlowMonitor(monitors) => {
+                put_experimenter(out, ONF, FLOW_MONITOR);
+                monitors.encode(out);
+            }
+            Self::IpfixBridge => put_experimenter(out, NICIRA, IPFIX_BRIDGE),
+            Self::IpfixFlow => put_experimenter(out, NICIRA, IPFIX_FLOW),
+            Self::Unknown(unknown) => unknown.encode(out),
+        }
+    }
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let (experimenter, exp_type) = (r.get()?, r.get()?);
+        // Others have sent what Nicira has in this place under the ONF's number.
+        let monitors = || r.clone().get().ok().filter(|_| (experimenter, exp_type) == (ONF, FLOW_MONITOR));
+        if let Some(monitors) = monitors() {
+            r.rest();
+            return Ok(Self::FlowMonitor(monitors));
+        }
+        Ok(match (experimenter, exp_type) {
+            (NICIRA, IPFIX_BRIDGE) => Self::IpfixBridge,
+            (NICIRA, IPFIX_FLOW) => Self::IpfixFlow,
+            _ => Self::Unknown(ExperimenterMultipart { experimenter, exp_type, body: r.get()? }),
+        })
+    }
+}
+
+impl Wire for ExperimenterReply {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::FlowMonitor(updates) => {
+                put_experimenter(out, ONF, FLOW_MONITOR);
+                updates.encode(out);
+            }
+            Self::IpfixBridge(stats) => {
+                put_experimenter(out, NICIRA, IPFIX_BRIDGE);
+                stats.encode(out);
+            }
+            Self::IpfixFlow(stats) => {
+                put_experimenter(out, NICIRA, IPFIX_FLOW);
+                stats.encode(out);
+            }
+            Self::Unknown(unknown) => unknown.encode(out),
+        }
+    }
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let (experimenter, exp_type) = (r.get()?, r.get()?);
+        Ok(match (experimenter, exp_type) {
+            (ONF, FLOW_MONITOR) => Self::FlowMonitor(r.get()?),
+            (NICIRA, IPFIX_BRIDGE) => Self::IpfixBridge(r.get()?),
+            (NICIRA, IPFIX_FLOW) => Self::IpfixFlow(r.get()?),
+            _ => Self::Unknown(ExperimenterMultipart { experimenter, exp_type, body: r.get()? }),
+        })
     }
 }
 
@@ -64,7 +159,7 @@ body_enum! {
         /// Ports.
         13 => PortDesc,
         /// Of an experimenter.
-        0xffff => Experimenter(ExperimenterMultipart),
+        0xffff => Experimenter(ExperimenterRequest),
     }
 }
 
@@ -100,7 +195,7 @@ body_enum! {
         /// Ports.
         13 => PortDesc(Vec<Port>),
         /// Of an experimenter.
-        0xffff => Experimenter(ExperimenterMultipart),
+        0xffff => Experimenter(ExperimenterReply),
     }
 }
 
@@ -118,7 +213,19 @@ impl MultipartReplyBody {
             (Self::MeterConfig(all), Self::MeterConfig(next)) => all.extend(next),
             (Self::TableFeatures(all), Self::TableFeatures(next)) => all.extend(next),
             (Self::PortDesc(all), Self::PortDesc(next)) => all.extend(next),
-            (Self::Experimenter(all), Self::Experimenter(next))
+            (Self::Experimenter(all), Self::Experimenter(next)) => return all.append(next),
+            _ => return false,
+        }
+        true
+    }
+}
+
+impl ExperimenterReply {
+    fn append(&mut self, next: Self) -> bool {
+        match (self, next) {
+            (Self::FlowMonitor(all), Self::FlowMonitor(next)) => all.extend(next),
+            (Self::IpfixFlow(all), Self::IpfixFlow(next)) => all.extend(next),
+            (Self::Unknown(all), Self::Unknown(next))
                 if all.experimenter == next.experimenter && all.exp_type == next.exp_type =>
             {
                 all.body = [&*all.body, &*next.body].concat().into();

@@ -16,6 +16,12 @@ wire_code! {
         ACTION = 1,
         /// Its TTL ran out.
         INVALID_TTL = 2,
+        /// By an output action of the action set (OpenFlow 1.4, Open vSwitch).
+        ACTION_SET = 3,
+        /// By an output action of a group's bucket (OpenFlow 1.4, Open vSwitch).
+        GROUP = 4,
+        /// By an output action of a packet-out (OpenFlow 1.4, Open vSwitch).
+        PACKET_OUT = 5,
     }
 }
 

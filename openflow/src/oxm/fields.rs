@@ -3,8 +3,10 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::table::oxm_fields;
-use super::{CtState, IpFrag, OxmHeader, OxmId, OxmUnknown, TcpFlags, TunFlags, VlanTci};
-use crate::types::{Bits128, EthType, FlowLabel, IpProto, Ipv6ExtHdr, MacAddr, PortNo, VlanVid};
+use super::{
+    CtState, IpFrag, OxmHeader, OxmId, OxmUnknown, TcpFlags, TunFlags, TunMetadata, VlanTci, tun_metadata,
+};
+use crate::types::{Bits128, EthType, FlowLabel, IpProto, Ipv6ExtHdr, MacAddr, PacketType, PortNo, VlanVid};
 
 oxm_fields! {
     /// A match field (`ofp_match` and OXM TLVs): all 40 of `OFPXMC_OPENFLOW_BASIC`, and those of Open vSwitch.
@@ -21,7 +23,7 @@ oxm_fields! {
             /// Source address (`OFPXMT_OFB_ETH_SRC`).
             4 => EthSrc eth_src ETH_SRC (MacAddr, maskable, mac) "eth_src" [0x0000 2 "NXM_OF_ETH_SRC"],
             /// Type of the payload after VLAN tags (`OFPXMT_OFB_ETH_TYPE`).
-            5 => EthType eth_type ETH_TYPE (EthType, exact, disp) "eth_type" [0x0000 3 "NXM_OF_ETH_TYPE"],
+            5 => EthType eth_type ETH_TYPE (EthType, exact, hex) "eth_type" [0x0000 3 "NXM_OF_ETH_TYPE"],
             /// VLAN id and whether there is a tag (`OFPXMT_OFB_VLAN_VID`).
             6 => VlanVid vlan_vid VLAN_VID (VlanVid, maskable, dec) "vlan_vid" [0x8000 6 "OXM_OF_VLAN_VID"],
             /// VLAN priority; needs a tag (`OFPXMT_OFB_VLAN_PCP`).
@@ -90,6 +92,8 @@ oxm_fields! {
             38 => TunnelId tunnel_id TUNNEL_ID (u64, maskable, hex) "tun_id" [0x0001 16 "NXM_NX_TUN_ID"],
             /// IPv6 extension headers; needs IPv6 (`OFPXMT_OFB_IPV6_EXTHDR`).
             39 => Ipv6Exthdr ipv6_exthdr IPV6_EXTHDR (Ipv6ExtHdr, maskable, hex) "ipv6_exthdr" [0x8000 39 "OXM_OF_IPV6_EXTHDR"],
+            /// What the packet begins with (`OXM_OF_PACKET_TYPE`, extension 112).
+            44 => PacketType packet_type PACKET_TYPE (PacketType, exact, packet_type) "packet_type" [0x8000 44 "OXM_OF_PACKET_TYPE"],
         }
         0x8001 0 {
             /// Registers 0 and 1 as one (`OXM_OF_PKT_REG0`).

@@ -11,29 +11,41 @@ macro_rules! oxm_fields {
         #[derive(Clone, Debug, Eq, Hash, PartialEq)]
         pub enum $name {
             $($($(#[$fm])* $var(oxm_fields!(@type $t, $mask)),)*)*
+            /// An option of a Geneve tunnel (`NXM_NX_TUN_METADATA0` to `63`).
+            TunMetadata(Box<TunMetadata>),
             /// A field that this crate does not know, or in a form that it cannot have: what was received.
-            Unknown(OxmUnknown),
+            Unknown(Box<OxmUnknown>),
         }
         impl $name {
             /// Class, experimenter and number.
             pub fn id(&self) -> OxmId {
                 match self {
                     $($(Self::$var(_) => OxmId { class: $class, experimenter: $vendor, field: $num },)*)*
+                    Self::TunMetadata(option) => OxmId { class: 1, experimenter: 0, field: option.number() },
                     Self::Unknown(unknown) => unknown.id(),
                 }
             }
             /// The field's name in the specification's spelling, as the builder's methods have it.
             pub fn name(&self) -> &'static str {
-                match self { $($(Self::$var(_) => stringify!($method),)*)* Self::Unknown(_) => "unknown" }
+                match self {
+                    $($(Self::$var(_) => stringify!($method),)*)*
+                    Self::TunMetadata(option) => option.name(),
+                    Self::Unknown(_) => "unknown",
+                }
             }
             /// The field's name in Open vSwitch's spelling.
             pub fn ovs_name(&self) -> &'static str {
-                match self { $($(Self::$var(_) => $ovs,)*)* Self::Unknown(_) => "unknown" }
+                match self {
+                    $($(Self::$var(_) => $ovs,)*)*
+                    Self::TunMetadata(option) => option.name(),
+                    Self::Unknown(_) => "unknown",
+                }
             }
             /// Mask applied to the value, a mask of all bits dropped; none if the mask has no bit.
             pub fn canonical(self) -> Option<Self> {
                 Some(match self {
                     $($(Self::$var(value) => Self::$var(oxm_fields!(@canonical value $mask)),)*)*
+                    Self::TunMetadata(option) => Self::TunMetadata(Box::new(option.canonical())),
                     unknown => unknown,
                 })
             }
@@ -41,6 +53,7 @@ macro_rules! oxm_fields {
             pub(crate) fn is_canonical(&self) -> bool {
                 match self {
                     $($(Self::$var(_value) => oxm_fields!(@is_canonical _value $mask),)*)*
+                    Self::TunMetadata(option) => option.is_canonical(),
                     Self::Unknown(_) => true,
                 }
             }
@@ -48,8 +61,38 @@ macro_rules! oxm_fields {
             pub(crate) fn fmt_value(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 match self {
                     $($(Self::$var(value) => $crate::text::value::$kind(f, oxm_fields!(@masked value $mask)),)*)*
+                    Self::TunMetadata(option) => option.fmt_value(f),
                     Self::Unknown(unknown) => write!(f, "{:?}", unknown.body()),
                 }
+            }
+            /// The field whose whole value these bytes are, by the header of a sub-field.
+            pub(crate) fn from_header(header: OxmHeader, value: &[u8]) -> Option<Self> {
+                let mut body = $crate::wire::Reader::new("OxmField", value);
+                let id = (header.class, header.experimenter, header.field);
+                match id {
+                    $($(($class, $vendor, $num) => return oxm_fields!(@from_value $var $t, body, $mask),)*)*
+                    _ => {}
+                }
+                match id {
+                    $($(
+                        #[allow(unreachable_patterns)]
+                        ($sclass, oxm_fields!(@vendor $sclass $vendor), $snum) => {
+                            oxm_fields!(@from_value $var $t, body, $mask)
+                        }
+                    )*)*
+                    _ => {
+                        let index = header.field.checked_sub(tun_metadata::FIRST).filter(|_| header.class == 1)?;
+                        TunMetadata::new(index, value).map(|option| Self::TunMetadata(Box::new(option)))
+                    }
+                }
+            }
+            /// Reads a value and mask in ovs-ofctl's notation; none if no field has this name.
+            pub(crate) fn from_text(name: &str, text: &str) -> Option<Result<Self, $crate::text::ParseTextError>> {
+                use $crate::text::parse::value;
+                Some(match name {
+                    $($($ovs | stringify!($method) => oxm_fields!(@from_text $var $t, value::$kind(text), $mask, text),)*)*
+                    _ => return None,
+                })
             }
             fn encode_field(&self, out: &mut Vec<u8>) {
                 match self {
@@ -59,37 +102,76 @@ macro_rules! oxm_fields {
                         super::put_header(out, $class, $num, $vendor, size, value.mask.is_some());
                         value.encode(out);
                     })*)*
+                    Self::TunMetadata(option) => option.encode(out),
                     Self::Unknown(unknown) => unknown.encode(out),
                 }
             }
-            fn decode_field(r: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::wire::DecodeError> {
-                let raw = super::RawField::decode(r)?;
-                let mut body = raw.body.clone();
-                let size = body.remaining() as u8;
-                Ok(match (raw.class, raw.experimenter, raw.field, raw.masked) {
-                    $($(
-                        ($class, $vendor, $num, false) if size == <$t as $crate::wire::Fixed>::SIZE => {
-                            Self::$var(oxm_fields!(@exact body.get()?, $mask))
-                        }
-                        oxm_fields!(@masked_pattern $class, $vendor, $num, $mask) if size == 2 * <$t as $crate::wire::Fixed>::SIZE => {
-                            oxm_fields!(@decode_masked $var body raw $mask)
-                        }
-                    )*)*
-                    _ => raw.unknown(),
-                })
+            /// Gives the field away, so that it is built where it is to be, and says whether it is in canonical form.
+            #[inline]
+            pub(super) fn decode_raw(raw: &super::RawField<'_>, put: impl FnOnce(Self)) -> bool {
+                // By class, then by number, so that both become jump tables.
+                match (raw.class, raw.experimenter) {
+                    $(($class, $vendor) => match raw.field {
+                        $($num => oxm_fields!(@decode $var $t, raw put $mask),)*
+                        _ => {}
+                    },)*
+                    _ => {}
+                }
+                let item = match TunMetadata::decode(raw) {
+                    Some(option) => Self::TunMetadata(Box::new(option)),
+                    None => raw.unknown(),
+                };
+                let canonical = item.is_canonical();
+                put(item);
+                canonical
             }
         }
         impl $crate::wire::Wire for $name {
+            const TYPICAL_SIZE: usize = 8;
             #[inline]
             fn encode(&self, out: &mut Vec<u8>) { self.encode_field(out); }
-            #[inline]
-            fn decode(r: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::wire::DecodeError> { Self::decode_field(r) }
+            fn decode(r: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::wire::DecodeError> {
+                let raw = super::RawField::decode(r)?;
+                let mut one = None;
+                Self::decode_raw(&raw, |field| one = Some(field));
+                Ok(one.unwrap_or_else(|| raw.unknown()))
+            }
+            fn decode_list(r: &mut $crate::wire::Reader<'_>) -> Result<Vec<Self>, $crate::wire::DecodeError> {
+                let mut items = $crate::wire::room(r, Self::TYPICAL_SIZE);
+                while r.remaining() > 0 {
+                    Self::decode_raw(&super::RawField::decode(r)?, |field| items.push(field));
+                }
+                Ok(items)
+            }
         }
         impl OxmHeader {
             $($(
                 #[doc = concat!("`", $sname, "`")]
                 pub const $konst: Self = Self { class: $sclass, field: $snum, size: <$t as $crate::wire::Fixed>::SIZE, experimenter: oxm_fields!(@vendor $sclass $vendor) };
             )*)*
+            /// The field that Open vSwitch calls so, in sub-fields or in matches.
+            pub(crate) fn named(name: &str) -> Option<Self> {
+                Some(match name {
+                    $($(
+                        #[allow(unreachable_patterns)]
+                        $sname | $ovs | stringify!($method) => Self::$konst,
+                    )*)*
+                    _ => return None,
+                })
+            }
+            /// The name that Open vSwitch prints for the field in matches.
+            pub fn ovs_name(self) -> Option<&'static str> {
+                match (self.class, self.experimenter, self.field) {
+                    $($(
+                        ($sclass, oxm_fields!(@vendor $sclass $vendor), $snum) => Some($ovs),
+                    )*)*
+                    #[allow(unreachable_patterns)]
+                    id => match id {
+                        $($(($class, $vendor, $num) => Some($ovs),)*)*
+                        _ => TunMetadata::new(self.field.checked_sub(tun_metadata::FIRST)?, &[][..]).map(|option| option.name()),
+                    },
+                }
+            }
             /// The name that Open vSwitch prints for the field in sub-fields.
             pub fn name(self) -> Option<&'static str> {
                 match (self.class, self.experimenter, self.field) {
@@ -97,7 +179,7 @@ macro_rules! oxm_fields {
                         ($sclass, oxm_fields!(@vendor $sclass $vendor), $snum) => Some($sname),
                     )*)*
                     #[allow(unreachable_patterns)]
-                    id => match id { $($(($class, $vendor, $num) => Some($sname),)*)* _ => None },
+                    id => match id { $($(($class, $vendor, $num) => Some($sname),)*)* _ => TunMetadata::header_name(self) },
                 }
             }
         }
@@ -108,6 +190,22 @@ macro_rules! oxm_fields {
                     self.field($name::$var(value.into()))
                 }
             )*)*
+        }
+    };
+    (@from_value $var:ident $t:ty, $b:ident, $mask:ident) => {{
+        let value: $t = $b.get().ok()?;
+        $b.finish().ok()?;
+        Some(Self::$var(oxm_fields!(@exact value, $mask)))
+    }};
+    (@from_text $var:ident $t:ty, $e:expr, maskable, $text:ident) => { $e.map(Self::$var) };
+    (@from_text $var:ident $t:ty, $e:expr, $mask:ident, $text:ident) => {
+        match $e {
+            Ok($crate::oxm::Masked { value, mask: None }) => Ok(Self::$var(value)),
+            Ok(_) => Err($crate::text::ParseTextError {
+                item: $text.to_owned(),
+                problem: $crate::text::Problem::Expected("a value without a mask"),
+            }),
+            Err(error) => Err(error),
         }
     };
     (@vendor 0xffff $vendor:literal) => { $vendor };
@@ -130,13 +228,30 @@ macro_rules! oxm_fields {
     (@exact $e:expr, exact) => { $e };
     (@exact $e:expr, plain) => { $e };
     (@exact $e:expr, maskable) => { $crate::oxm::Masked { value: $e, mask: None } };
-    (@masked_pattern $c:literal, $v:literal, $n:literal, exact) => { ($c, $v, $n, true) };
-    (@masked_pattern $c:literal, $v:literal, $n:literal, plain) => { ($c, $v, $n, true) };
-    (@masked_pattern $c:literal, $v:literal, $n:literal, maskable) => { ($c, $v, $n, true) };
-    (@decode_masked $var:ident $b:ident $raw:ident exact) => { $raw.unknown() };
-    (@decode_masked $var:ident $b:ident $raw:ident plain) => { $raw.unknown() };
-    (@decode_masked $var:ident $b:ident $raw:ident maskable) => {
-        Self::$var($crate::oxm::Masked { value: $b.get()?, mask: Some($b.get()?) })
+    (@decode $var:ident $t:ty, $raw:ident $put:ident maskable) => {
+        match $raw.masked {
+            false => {
+                if let Some(value) = <$t as $crate::wire::Fixed>::from_wire($raw.value) {
+                    $put(Self::$var($crate::oxm::Masked { value, mask: None }));
+                    return true;
+                }
+            }
+            true => {
+                let (value, mask) = $raw.value.split_at($raw.value.len() / 2);
+                let both = <$t as $crate::wire::Fixed>::from_wire(value).zip(<$t as $crate::wire::Fixed>::from_wire(mask));
+                if let Some((value, mask)) = both {
+                    let field = $crate::oxm::Masked { value, mask: Some(mask) };
+                    $put(Self::$var(field));
+                    return field.is_canonical();
+                }
+            }
+        }
+    };
+    (@decode $var:ident $t:ty, $raw:ident $put:ident $mask:ident) => {
+        if let (false, Some(value)) = ($raw.masked, <$t as $crate::wire::Fixed>::from_wire($raw.value)) {
+            $put(Self::$var(value));
+            return true;
+        }
     };
 }
 

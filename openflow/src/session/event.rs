@@ -119,7 +119,7 @@ pub enum SessionError {
     Ended,
 }
 
-fn version_name(version: u8) -> String {
+pub(super) fn version_name(version: u8) -> String {
     match version {
         1..=6 => format!("OpenFlow 1.{}", version - 1),
         _ => format!("OpenFlow version {version:#04x}"),

@@ -3,14 +3,12 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::matches::Value;
+use super::openvswitch;
 use super::value::Alternate;
-use crate::action::nicira::{self, NiciraAction, ResubmitTable};
+use crate::action::nicira::{self, ControllerProperty, NiciraAction, ResubmitTable};
 use crate::action::{Action, ActionList, ExperimenterAction, Instruction, Subfield};
 use crate::oxm::OxmField;
 use crate::types::{PortNo, TableId};
-
-/// What a controller action means by "by an action", which goes without saying.
-const OFPR_ACTION: u8 = 1;
 
 impl Display for Action {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -36,6 +34,10 @@ impl Display for Action {
             Self::PushPbb(ty) => write!(f, "push_pbb:{ty}"),
             Self::PopPbb => f.write_str("pop_pbb"),
             Self::Experimenter(ExperimenterAction::Nicira(action)) => action.fmt(f),
+            Self::Experimenter(ExperimenterAction::CopyField(copy)) => {
+                let src = Subfield::bits(copy.src, copy.src_offset, copy.n_bits);
+                write!(f, "move:{src}->{}", Subfield::bits(copy.dst, copy.dst_offset, copy.n_bits))
+            }
             Self::Experimenter(ExperimenterAction::Unknown { experimenter, body }) => {
                 write!(f, "experimenter({experimenter:#x},{body:?})")
             }
@@ -80,7 +82,14 @@ impl Display for NiciraAction {
                 list(f, items.map(|(name, seconds)| format!("{name}={seconds}")), ",")?;
                 f.write_str(")")
             }
-            Self::Controller(controller) => self::controller(f, controller),
+            Self::Controller(controller) => openvswitch::controller(
+                f,
+                &[
+                    ControllerProperty::Reason(controller.reason.into()),
+                    ControllerProperty::MaxLen(controller.max_len.into()),
+                    ControllerProperty::ControllerId(controller.controller_id),
+                ],
+            ),
             Self::WriteMetadata(metadata) => write_metadata(f, metadata.metadata, metadata.mask),
             Self::StackPush(stack) => {
                 write!(f, "push:{}", Subfield::bits(stack.field, stack.offset, stack.n_bits))
@@ -115,6 +124,25 @@ impl Display for NiciraAction {
                 list(f, &ids.0, ",")?;
                 f.write_str(")")
             }
+            Self::Multipath(multipath) => multipath.fmt(f),
+            Self::Bundle(bundle) => bundle.fmt(f),
+            Self::BundleLoad(bundle) => bundle.fmt(f),
+            Self::Learn(learn) => learn.fmt(f),
+            Self::Learn2(learn) => learn.fmt(f),
+            Self::Sample(sample) => sample.fmt(f),
+            Self::Sample2(sample) | Self::Sample3(sample) => sample.fmt(f),
+            Self::Sample4(sample) => sample.fmt(f),
+            Self::OutputReg2(reg) => write!(f, "output:{}", Subfield::from_ofs_nbits(reg.src, reg.ofs_nbits)),
+            Self::RegLoad2(load) => {
+                write!(f, "set_field:{}->{}", Value(&load.field), set_field_name(&load.field))
+            }
+            Self::Controller2(controller) => openvswitch::controller(f, &controller.properties),
+            Self::Encap(encap) => encap.fmt(f),
+            Self::Decap(decap) => decap.fmt(f),
+            Self::DecNshTtl => f.write_str("dec_nsh_ttl"),
+            Self::DeleteField(nicira::DeleteField(field)) => {
+                write!(f, "delete_field:{}", field.ovs_name().unwrap_or("unknown"))
+            }
             Self::Unknown { ty, body } => write!(f, "nicira({ty},{body:?})"),
         }
     }
@@ -131,25 +159,8 @@ fn resubmit_table(f: &mut Formatter<'_>, resubmit: &ResubmitTable, ct: &str) -> 
     write!(f, "resubmit({},{}{ct})", port.unwrap_or_default(), resubmit.table)
 }
 
-fn controller(f: &mut Formatter<'_>, controller: &nicira::Controller) -> fmt::Result {
-    if controller.reason == OFPR_ACTION && controller.controller_id == 0 {
-        return write!(f, "CONTROLLER:{}", controller.max_len);
-    }
-    let reason = match controller.reason {
-        OFPR_ACTION => None,
-        0 => Some("reason=no_match".to_owned()),
-        2 => Some("reason=invalid_ttl".to_owned()),
-        reason => Some(format!("reason={reason}")),
-    };
-    let max_len = (controller.max_len != u16::MAX).then(|| format!("max_len={}", controller.max_len));
-    let id = (controller.controller_id != 0).then(|| format!("id={}", controller.controller_id));
-    f.write_str("controller(")?;
-    list(f, [reason, max_len, id].into_iter().flatten(), ",")?;
-    f.write_str(")")
-}
-
 /// A port of OpenFlow 1.0, whose reserved numbers are the low 16 bits of today's.
-fn port16(port: u16) -> PortNo {
+pub(super) fn port16(port: u16) -> PortNo {
     match port {
         0xff00.. => PortNo(0xffff_0000 | u32::from(port)),
         _ => PortNo(port.into()),

@@ -71,19 +71,17 @@ impl Display for FlowKey {
     }
 }
 
+/// The words for flags, in the order in which they are printed.
+pub(super) const FLAGS: &[(&str, FlowModFlags)] = &[
+    ("send_flow_rem", FlowModFlags::SEND_FLOW_REM),
+    ("check_overlap", FlowModFlags::CHECK_OVERLAP),
+    ("reset_counts", FlowModFlags::RESET_COUNTS),
+    ("no_packet_counts", FlowModFlags::NO_PKT_COUNTS),
+    ("no_byte_counts", FlowModFlags::NO_BYT_COUNTS),
+];
+
 fn flags(f: &mut Formatter<'_>, flags: FlowModFlags) -> fmt::Result {
-    for (flag, name) in [
-        (FlowModFlags::SEND_FLOW_REM, "send_flow_rem "),
-        (FlowModFlags::CHECK_OVERLAP, "check_overlap "),
-        (FlowModFlags::RESET_COUNTS, "reset_counts "),
-        (FlowModFlags::NO_PKT_COUNTS, "no_packet_counts "),
-        (FlowModFlags::NO_BYT_COUNTS, "no_byte_counts "),
-    ] {
-        if flags.contains(flag) {
-            f.write_str(name)?;
-        }
-    }
-    Ok(())
+    FLAGS.iter().filter(|(_, flag)| flags.contains(*flag)).try_for_each(|(name, _)| write!(f, "{name} "))
 }
 
 /// Seconds and nanoseconds: no decimals, three, or as many as are needed.

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use super::value::Alternate;
 use crate::flow_match::Match;
 use crate::oxm::{Masked, OxmField as F, VlanTci};
-use crate::types::{EthType, IpProto};
+use crate::types::{EthType, IpProto, PacketType};
 
 impl Display for Match {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -75,6 +75,13 @@ impl Fields<'_, '_> {
 
     fn field(&mut self, field: &F, protocol: &Protocol) -> fmt::Result {
         match field {
+            // That a packet begins with Ethernet goes without saying.
+            F::PacketType(PacketType::ETHERNET) => Ok(()),
+            F::TunMetadata(option)
+                if option.mask().is_some_and(|mask| mask.iter().all(|byte| *byte == 0)) =>
+            {
+                self.item(field.ovs_name())
+            }
             F::EthType(_) if protocol.shorthand().is_some() => Ok(()),
             F::IpProto(_) if matches!(protocol.shorthand(), Some((_, true))) => Ok(()),
             F::VlanVid(_) | F::VlanPcp(_) | F::VlanTci(_) => Ok(()),
@@ -253,6 +260,7 @@ fn place(field: &F) -> Option<u16> {
         F::CtNwProto(_) => 14,
         F::CtTpSrc(_) => 15,
         F::CtTpDst(_) => 16,
+        F::PacketType(_) => 19,
         F::TunnelId(_) => 60,
         F::TunSrc(_) => 61,
         F::TunDst(_) => 62,
@@ -267,6 +275,7 @@ fn place(field: &F) -> Option<u16> {
         F::TunGtpuFlags(_) => 71,
         F::TunGtpuMsgtype(_) => 72,
         F::TunFlags(_) => 73,
+        F::TunMetadata(_) => 74,
         F::Metadata(_) => 80,
         F::InPort(_) => 81,
         F::NxmInPort(_) => 82,

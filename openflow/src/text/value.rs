@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::oxm::{CtState, IpFrag, Masked, TcpFlags, TunFlags};
-use crate::types::MacAddr;
+use crate::types::{MacAddr, PacketType};
 
 /// Decimal or whatever the type's own form is; a mask, which no such type should have, the same way.
 pub(crate) fn disp<T: Display>(f: &mut Formatter<'_>, v: Masked<T>) -> fmt::Result {
@@ -46,6 +46,7 @@ macro_rules! hex {
 hex! {
     u8: |v| *v; u16: |v| *v; u32: |v| *v; u64: |v| *v;
     crate::types::Bits128: |v| *v;
+    crate::types::EthType: |v| v.0;
     crate::types::FlowLabel: |v| v.0;
     crate::types::Ipv6ExtHdr: |v| v.0;
     crate::oxm::VlanTci: |v| v.0;
@@ -125,37 +126,39 @@ fn flags(f: &mut Formatter<'_>, value: u32, mask: Option<u32>, names: &[(u32, &s
     }
 }
 
+pub(crate) const TCP_FLAGS: &[(u32, &str)] = &[
+    (0x001, "fin"),
+    (0x002, "syn"),
+    (0x004, "rst"),
+    (0x008, "psh"),
+    (0x010, "ack"),
+    (0x020, "urg"),
+    (0x040, "ece"),
+    (0x080, "cwr"),
+    (0x100, "ns"),
+    (0x200, "[200]"),
+    (0x400, "[400]"),
+    (0x800, "[800]"),
+];
+
 pub(crate) fn tcp_flags(f: &mut Formatter<'_>, v: Masked<TcpFlags>) -> fmt::Result {
-    const NAMES: &[(u32, &str)] = &[
-        (0x001, "fin"),
-        (0x002, "syn"),
-        (0x004, "rst"),
-        (0x008, "psh"),
-        (0x010, "ack"),
-        (0x020, "urg"),
-        (0x040, "ece"),
-        (0x080, "cwr"),
-        (0x100, "ns"),
-        (0x200, "[200]"),
-        (0x400, "[400]"),
-        (0x800, "[800]"),
-    ];
     let mask = v.mask.map(|mask| mask.0.into()).filter(|mask| mask & 0xfff != 0xfff);
-    flags(f, v.value.0.into(), mask, NAMES)
+    flags(f, v.value.0.into(), mask, TCP_FLAGS)
 }
 
+pub(crate) const CT_STATE: &[(u32, &str)] = &[
+    (0x01, "new"),
+    (0x02, "est"),
+    (0x04, "rel"),
+    (0x08, "rpl"),
+    (0x10, "inv"),
+    (0x20, "trk"),
+    (0x40, "snat"),
+    (0x80, "dnat"),
+];
+
 pub(crate) fn ct_state(f: &mut Formatter<'_>, v: Masked<CtState>) -> fmt::Result {
-    const NAMES: &[(u32, &str)] = &[
-        (0x01, "new"),
-        (0x02, "est"),
-        (0x04, "rel"),
-        (0x08, "rpl"),
-        (0x10, "inv"),
-        (0x20, "trk"),
-        (0x40, "snat"),
-        (0x80, "dnat"),
-    ];
-    flags(f, v.value.0, v.mask.map(|mask| mask.0), NAMES)
+    flags(f, v.value.0, v.mask.map(|mask| mask.0), CT_STATE)
 }
 
 pub(crate) fn tun_flags(f: &mut Formatter<'_>, v: Masked<TunFlags>) -> fmt::Result {
@@ -172,4 +175,8 @@ pub(crate) fn frag(f: &mut Formatter<'_>, v: Masked<IpFrag>) -> fmt::Result {
         (3, 1) => "first",
         _ => "<error>",
     })
+}
+
+pub(crate) fn packet_type(f: &mut Formatter<'_>, v: Masked<PacketType>) -> fmt::Result {
+    write!(f, "({},{})", v.value.namespace(), Alternate(v.value.id().into()))
 }

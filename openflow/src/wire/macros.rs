@@ -82,6 +82,8 @@ macro_rules! wire_code {
             const ONES: Self = Self($ones);
             fn and(self, other: Self) -> Self { Self(self.0 & other.0) }
             fn is_zero(self) -> bool { self.0 == 0 }
+            #[inline]
+            fn from_wire(bytes: &[u8]) -> Option<Self> { $crate::wire::Fixed::from_wire(bytes).map(Self) }
         }
     };
 }
@@ -141,6 +143,8 @@ macro_rules! wire_flags {
             const ONES: Self = Self($ones);
             fn and(self, other: Self) -> Self { Self(self.0 & other.0) }
             fn is_zero(self) -> bool { self.0 == 0 }
+            #[inline]
+            fn from_wire(bytes: &[u8]) -> Option<Self> { $crate::wire::Fixed::from_wire(bytes).map(Self) }
         }
     };
 }
@@ -161,6 +165,7 @@ macro_rules! tlv_enum {
             },
         }
         impl $crate::wire::Wire for $name {
+            const TYPICAL_SIZE: usize = 16;
             #[inline]
             fn encode(&self, out: &mut Vec<u8>) {
                 let start = out.len();
@@ -185,6 +190,21 @@ macro_rules! tlv_enum {
                 body.pad_rest()?;
                 Ok(item)
             }
+            fn decode_list(r: &mut $crate::wire::Reader<'_>) -> Result<Vec<Self>, $crate::wire::DecodeError> {
+                let mut items = $crate::wire::room(r, Self::TYPICAL_SIZE);
+                while r.remaining() > 0 {
+                    let (ty, mut body) = r.tlv(stringify!($name))?;
+                    if body.remaining() % 8 != 4 {
+                        return Err(body.error($crate::wire::Reason::Length(body.remaining() + 4)));
+                    }
+                    match ty {
+                        $($num => items.push(tlv_enum!(@decode $var body $($t)?)),)*
+                        _ => items.push(Self::Unknown { ty, body: body.get()? }),
+                    }
+                    body.pad_rest()?;
+                }
+                Ok(items)
+            }
         }
     };
     (@pattern $v:ident $b:ident) => { Self::$v };
@@ -193,6 +213,73 @@ macro_rules! tlv_enum {
     (@encode $o:ident $b:ident $t:ty) => { $crate::wire::Wire::encode($b, $o) };
     (@decode $v:ident $r:ident) => { Self::$v };
     (@decode $v:ident $r:ident $t:ty) => { Self::$v($r.get()?) };
+}
+
+/// A family of properties: a type, a length that leaves the padding out, a body (`n +` zeros before it, `; pad n` after it,
+/// both counted in the length), zeros up to a multiple of 8. An unlisted type, and a body that is not as it should be,
+/// round-trip as `Unknown`.
+macro_rules! prop_enum {
+    ($(#[$m:meta])* pub enum $name:ident { $($(#[$vm:meta])* $num:literal => $var:ident $(($($b:literal +)? $t:ty $(; pad $a:literal)?))?),* $(,)? }) => {
+        $(#[$m])*
+        #[derive(Clone, Debug, Eq, Hash, PartialEq)]
+        pub enum $name {
+            $($(#[$vm])* $var $(($t))?,)*
+            /// A type that this crate does not know, or a body that the type cannot have: byte for byte.
+            Unknown {
+                /// The type.
+                ty: u16,
+                /// All that follows the 4-byte header, without the padding.
+                body: $crate::wire::Payload,
+            },
+        }
+        impl $name {
+            fn known(ty: u16, _r: &mut $crate::wire::Reader<'_>) -> Result<Option<Self>, $crate::wire::DecodeError> {
+                let this = match ty {
+                    $($num => prop_enum!(@decode $var _r $($($b +)? $t $(; pad $a)?)?),)*
+                    _ => return Ok(None),
+                };
+                _r.finish()?;
+                Ok(Some(this))
+            }
+        }
+        impl $crate::wire::Wire for $name {
+            fn encode(&self, out: &mut Vec<u8>) {
+                let start = out.len();
+                match self {
+                    $(prop_enum!(@pattern $var body $($t)?) => $crate::wire::put_tlv(out, $num, |_out| {
+                        prop_enum!(@encode _out body $($($b +)? $t $(; pad $a)?)?);
+                    }),)*
+                    Self::Unknown { ty, body } => $crate::wire::put_tlv(out, *ty, |out| $crate::wire::Wire::encode(body, out)),
+                };
+                $crate::wire::put_padding(out, start);
+            }
+            fn decode(r: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::wire::DecodeError> {
+                let (ty, mut body) = r.tlv(stringify!($name))?;
+                let len = 4 + body.remaining();
+                let item = match Self::known(ty, &mut body.clone()) {
+                    Ok(Some(item)) => item,
+                    Ok(None) | Err(_) => Self::Unknown { ty, body: body.get()? },
+                };
+                r.pad(len.next_multiple_of(8) - len)?;
+                Ok(item)
+            }
+        }
+    };
+    (@pattern $v:ident $b:ident) => { Self::$v };
+    (@pattern $v:ident $b:ident $t:ty) => { Self::$v($b) };
+    (@encode $o:ident $x:ident) => {};
+    (@encode $o:ident $x:ident $($b:literal +)? $t:ty $(; pad $a:literal)?) => {
+        $($o.extend_from_slice(&[0; $b]);)?
+        $crate::wire::Wire::encode($x, $o);
+        $($o.extend_from_slice(&[0; $a]);)?
+    };
+    (@decode $v:ident $r:ident) => { Self::$v };
+    (@decode $v:ident $r:ident $($b:literal +)? $t:ty $(; pad $a:literal)?) => {{
+        $($r.pad($b)?;)?
+        let body: $t = $r.get()?;
+        $($r.pad($a)?;)?
+        Self::$v(body)
+    }};
 }
 
 /// Bodies chosen by a number that stands elsewhere (message types, multipart types); an unlisted number keeps its
@@ -226,12 +313,14 @@ macro_rules! body_enum {
                     Self::Unknown { .. } => "Unknown",
                 }
             }
+            #[inline]
             pub(crate) fn encode(&self, out: &mut Vec<u8>) {
                 match self {
                     $(body_enum!(@pattern $var body $($t)?) => { tlv_enum!(@encode out body $($t)?); })*
                     Self::Unknown { body, .. } => $crate::wire::Wire::encode(body, out),
                 }
             }
+            #[inline]
             pub(crate) fn decode(ty: $ty, r: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::wire::DecodeError> {
                 Ok(match ty {
                     $($num => tlv_enum!(@decode $var r $($t)?),)*
@@ -244,4 +333,4 @@ macro_rules! body_enum {
     (@pattern $v:ident $b:ident $t:ty) => { Self::$v($b) };
 }
 
-pub(crate) use {body_enum, tlv_enum, wire_code, wire_flags, wire_struct};
+pub(crate) use {body_enum, prop_enum, tlv_enum, wire_code, wire_flags, wire_struct};
