@@ -382,3 +382,61 @@ async fn a_port_of_the_real_ovs_docker_is_adopted() {
     place.is_gone("docker rm -f of a container of ovs-docker", &port, &before).await;
     place.host.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_port_that_ovs_docker_makes_beside_the_daemon_stays_until_its_container_goes() {
+    let place = docker_place(&[]).await;
+    let engine = place.host.docker().unwrap();
+    let web = engine.run_container("web", "busybox", "none", &["sleep", "600"]).await.unwrap();
+    let args = ["add-port", "br0", "eth1", web.id.as_str(), "--ipaddress=10.0.0.1/24"];
+    let made = place.flowport.with_program(Path::new("/usr/bin/ovs-docker")).output(&args).await;
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    // The daemon plans at least once more before this is answered.
+    let other = container().await;
+    place.flowport.ok(&["add-port", "br0", "eth1", &named(&other), "--ipaddress=10.0.0.2/24"]).await;
+    let theirs = async || vsctl(&place.host, &["list-ports", "br0"]).await.contains("_l");
+    assert!(theirs().await, "{}", place.daemon.log());
+    docker(&place.host, &["rm", "-f", "web"]).await;
+    wait_until(DEADLINE, "the port of ovs-docker goes with its container", async || !theirs().await).await;
+    place.host.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_records_are_served_again_when_their_server_is_killed() {
+    let place = Place::start(HostOptions::default()).await;
+    let pid = std::fs::read_to_string(place.host.directory().join("flowport/local.pid")).unwrap();
+    let pid = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
+    let late = container().await;
+    wait_until(DEADLINE, "a port can be attached again", async || {
+        let args = ["--timeout=2", "add-port", "br0", "eth1", &named(&late), "--ipaddress=10.0.0.1/24"];
+        place.flowport.output(&args).await.status.success()
+    })
+    .await;
+    place.host.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_caller_asked_for_is_undone_when_it_is_killed() {
+    let mut place = Place::start(HostOptions::default()).await;
+    let before = vsctl(&place.host, &["list-ports", "br0"]).await;
+    let asked = container().await;
+    // The switch hangs, so that the caller waits; giving up on its output kills it.
+    place.host.ovs_mut().vswitchd().signal(Signal::STOP).unwrap();
+    let name = named(&asked);
+    let args = ["add-port", "br0", "eth1", &name, "--ipaddress=10.0.0.1/24"];
+    let asking = place.flowport.output(&args);
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(1), asking).await;
+    assert!(waited.is_err(), "the switch hangs: {waited:?}");
+    place.host.ovs_mut().vswitchd().signal(Signal::CONT).unwrap();
+    wait_until(DEADLINE, "the row is gone", async || {
+        vsctl(&place.host, &["list-ports", "br0"]).await == before
+    })
+    .await;
+    // The address and the name inside are free as soon as the link is gone too.
+    wait_until(DEADLINE, "it can be asked for again", async || {
+        place.flowport.output(&args).await.status.success()
+    })
+    .await;
+    place.host.stop().await.unwrap();
+}

@@ -322,6 +322,7 @@ impl Reconciler {
             Event::Committed(endpoints, Ok(())) => {
                 self.rows.succeed(&());
                 self.suspects.retain(|suspect| !endpoints.contains(suspect));
+                endpoints.iter().for_each(|endpoint| self.bad_rows.succeed(endpoint));
                 self.observe_rows();
             }
             Event::Committed(endpoints, Err(failed)) => self.take_failed_rows(endpoints, &failed, now),
