@@ -1,0 +1,1 @@
+//! Our libraries beside their peers: see the benches.
