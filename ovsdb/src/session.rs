@@ -260,6 +260,9 @@ impl Session {
         if self.probed.is_some() {
             return Err(SessionError::Silent(now - self.last_received));
         }
+        if self.monitoring.awaits_server() {
+            return Err(SessionError::NoSuchDatabase(self.database.to_string()));
+        }
         self.probed = Some(now);
         self.request("echo", &json!([]), Request::Ignored).map(drop)
     }

@@ -27,7 +27,9 @@ pub(super) struct Monitoring {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// Not asked for yet, or canceled by the server: its schema is read first.
-    Unmonitored,
+    AwaitsSchema,
+    /// All is known to ask for it but what the server says of its copy.
+    AwaitsServer,
     /// The server makes the dump.
     Requested,
     /// Updates follow.
@@ -65,12 +67,16 @@ impl Method {
 
 impl Monitoring {
     pub(super) fn new(wanted: Arc<Monitor>, copied: Arc<Monitor>, last_transaction: Option<Uuid>) -> Self {
-        let (method, stage) = (Method::MonitorCondSince, Stage::Unmonitored);
+        let (method, stage) = (Method::MonitorCondSince, Stage::AwaitsSchema);
         Self { monitor: wanted.clone(), last_transaction, copied, wanted, method, stage }
     }
 
     pub(super) fn is_established(&self) -> bool {
         self.stage == Stage::Established
+    }
+
+    pub(super) fn awaits_server(&self) -> bool {
+        self.stage == Stage::AwaitsServer
     }
 
     pub(super) fn awaits_dump(&self) -> bool {
@@ -116,7 +122,7 @@ impl Session {
     pub(super) fn monitor_canceled(&mut self) -> Result<(), SessionError> {
         // While the schema is awaited, the one that comes is the new one.
         let asked_already = self.in_flight.values().any(|request| matches!(request, Request::Schema));
-        self.monitoring.stage = Stage::Unmonitored;
+        self.monitoring.stage = Stage::AwaitsSchema;
         self.monitoring.last_transaction = None;
         if asked_already { Ok(()) } else { self.request_schema() }
     }
@@ -182,7 +188,8 @@ impl Session {
             // A resume would miss what the copy does not hold.
             monitoring.last_transaction = None;
         }
-        self.request_monitor()
+        monitoring.stage = Stage::AwaitsServer;
+        if self.server.is_awaited() { Ok(()) } else { self.request_monitor() }
     }
 
     fn refused(&self, error: ServerError) -> SessionError {

@@ -18,13 +18,20 @@ pub(super) struct ServerDatabase {
     leader_only: bool,
     pub(super) seen: ClusterSeen,
     /// Told last.
-    pub(super) database: Option<Database>,
+    database: Option<Database>,
+    /// Whether it has `_Server`, but no row of our database there yet: it has just started.
+    awaited: bool,
 }
 
 impl ServerDatabase {
     pub(super) fn new(leader_only: bool, seen: ClusterSeen) -> Self {
         let copy = Replica::new(Monitor::of::<Database>().into());
-        Self { copy, leader_only, seen, database: None }
+        Self { copy, leader_only, seen, database: None, awaited: false }
+    }
+
+    /// Whether what it says of our database is still to come.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.awaited
     }
 }
 
@@ -60,12 +67,20 @@ impl Session {
         server.copy.apply(Updates::parse(server.copy.monitor(), updates).map_err(malformed)?)?;
         let found = server.copy.find(|row: &Database| row.name == *self.database);
         let Some((_, database)) = found else {
-            return Err(SessionError::NoSuchDatabase(self.database.to_string()));
+            if server.database.is_some() {
+                return Err(SessionError::NoSuchDatabase(self.database.to_string()));
+            }
+            server.awaited = true;
+            return Ok(());
         };
         server.seen.admit(database, server.leader_only)?;
+        server.awaited = false;
         if server.database.as_ref() != Some(database) {
             server.database = Some(database.clone());
             self.events.push_back(Event::Member(database.clone()));
+        }
+        if self.monitoring.awaits_server() {
+            return self.request_monitor();
         }
         Ok(())
     }

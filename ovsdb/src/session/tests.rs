@@ -276,3 +276,5 @@ fn garbage_ends_the_connection() {
     }
     Test::monitored().receive(r#"{"method":"novelty","params":[],"id":null}"#).unwrap();
 }
+
+mod cluster;
