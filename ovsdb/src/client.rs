@@ -6,6 +6,7 @@ mod connector;
 mod error;
 mod group;
 mod lock;
+mod retry;
 mod task;
 
 use std::sync::Arc;
@@ -204,7 +205,9 @@ impl Client {
     }
 
     /// Sends a transaction and waits for the server's answer. When it is `Ok`, [`replica`](Self::replica)
-    /// shows its effect. A caller that stops waiting does not take the transaction back.
+    /// shows its effect. A caller that stops waiting does not take the transaction back. When the connection is lost
+    /// before the answer, the outcome is [unknown](TransactError::is_outcome_unknown);
+    /// [`transact_until`](Self::transact_until) finds it out.
     pub async fn transact(&self, transaction: Transaction) -> Result<Committed, TransactError> {
         self.transact_as(transaction, false).await
     }

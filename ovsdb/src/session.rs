@@ -4,11 +4,13 @@
 //! A driver writes [`poll_transmit`](Session::poll_transmit), feeds what it reads to
 //! [`handle_bytes`](Session::handle_bytes), calls [`handle_timeout`](Session::handle_timeout) at
 //! [`poll_timeout`](Session::poll_timeout), and after each of these drains
-//! [`poll_event`](Session::poll_event). After an error the connection is to be closed.
+//! [`poll_event`](Session::poll_event). After an error the connection is to be closed; [`Reconnect`] says which remote
+//! is next and when, and [`Retry`] what becomes of a transaction whose outcome is not known.
 
 mod member;
 mod monitoring;
 mod reconnect;
+mod retry;
 mod server_database;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -31,6 +33,7 @@ use server_database::{SERVER_MONITOR_ID, ServerDatabase};
 
 pub use member::{ClusterSeen, Database, MemberError, Model};
 pub use reconnect::{Attempt, Reconnect, ReconnectOptions};
+pub use retry::{Retry, Settled, Step};
 
 /// A server that computes a large dump sends nothing meanwhile: 8 s were measured for 50,000 ports.
 const PATIENCE_FOR_DUMP: Duration = Duration::from_secs(60);

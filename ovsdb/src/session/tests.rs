@@ -242,7 +242,7 @@ fn answers_find_their_request_in_any_order() {
     assert!(matches!(test.event(), Event::Transacted { id, outcome: Ok(_) } if id == third));
     assert!(matches!(test.event(), Event::Answered { id, outcome: Ok(_) } if id == second));
     assert!(
-        matches!(test.event(), Event::Transacted { id, outcome: Err(TransactError::Refused(_)) } if id == first)
+        matches!(test.event(), Event::Transacted { id, outcome: Err(TransactError::Canceled(_)) } if id == first)
     );
     test.answer(ids[2].clone(), "[{}]");
     assert!(test.session.poll_event().is_none(), "answered already");
