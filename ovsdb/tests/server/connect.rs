@@ -48,10 +48,7 @@ async fn columns_that_are_not_monitored_stay_at_their_default() {
 #[tokio::test]
 async fn over_tcp() {
     let server = server();
-    let log = server.log();
-    let port = log.split("listening on port ").nth(1).expect("the log names the TCP port");
-    let port = port.split_whitespace().next().unwrap();
-    let remotes = format!("unix:/nowhere/db.sock,tcp:127.0.0.1:{port}").parse().unwrap();
+    let remotes = format!("unix:/nowhere/db.sock,tcp:127.0.0.1:{}", server.port()).parse().unwrap();
     let client = Client::connect(&remotes, monitor(), ConnectOptions::default()).await.unwrap();
     add_bridge(&client, "br0").await;
     assert_eq!(client.replica().count::<Bridge>(), 1);

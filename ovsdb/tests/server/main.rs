@@ -5,11 +5,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cluster;
 mod connect;
 mod lock;
 mod random;
 mod reconnect;
 mod schema;
+mod storm;
 mod transact;
 mod updates;
 

@@ -107,7 +107,7 @@ async fn a_server_that_stands_still_is_given_up() {
     client.transact(Transaction::new().with(Operation::select(Where::<Bridge>::all()))).await.unwrap();
 }
 
-fn signal(name: &str, pid: u32) {
+pub(crate) fn signal(name: &str, pid: u32) {
     let status = std::process::Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
     assert!(status.expect("kill runs").success());
 }
