@@ -48,12 +48,19 @@ async fn the_leader_is_killed_with_transactions_in_flight() {
     cluster.member(&leader).kill();
 
     let mut already = 0;
-    for task in tasks {
+    for (index, task) in tasks.into_iter().enumerate() {
         already += usize::from(within(task).await.unwrap().unwrap() == Settled::Already);
+        let client = if index % 2 == 0 { &at_leader } else { &at_follower };
+        let name = format!("h{index:02}");
+        assert!(
+            names(client).contains(&name),
+            "{name} is not shown to who waited for it ({already} known before)"
+        );
     }
     let expected: Vec<String> = (0..40).map(|index| format!("h{index:02}")).collect();
     for client in [&at_leader, &at_follower] {
-        assert_eq!(names(client), expected, "each once, and shown to who waited ({already} found committed)");
+        within(client.wait_for(|replica| replica.count::<Host>() >= 40, soon())).await.unwrap();
+        assert_eq!(names(client), expected, "each once ({already} known before)");
     }
     let fresh = connect_to(&followers, eager()).await;
     assert_eq!(names(&fresh), expected);
