@@ -2,7 +2,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -16,6 +16,9 @@ use crate::session::{Event, Session, SessionConfig, SessionError};
 
 /// Bytes asked of the socket at once. A dump comes in many; what a server sends in one write fits.
 const READ_BUFFER: usize = 64 * 1024;
+
+/// Until the next attempt when as many wait to be accepted as the server lets wait: no event tells of a place.
+const BACKLOG_FULL: Duration = Duration::from_millis(10);
 
 trait Stream: AsyncRead + AsyncWrite + Send {}
 
@@ -151,7 +154,14 @@ async fn connect(remote: &Remote, options: &ConnectOptions) -> Result<Pin<Box<dy
     let opened = async {
         match remote {
             Remote::Unix(path) => {
-                let stream = UnixStream::connect(path).await?;
+                let stream = loop {
+                    match UnixStream::connect(path).await {
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                            tokio::time::sleep(BACKLOG_FULL).await;
+                        }
+                        connected => break connected?,
+                    }
+                };
                 Ok::<Pin<Box<dyn Stream>>, io::Error>(Box::pin(stream))
             }
             Remote::Tcp { host, port } | Remote::Ssl { host, port } => {

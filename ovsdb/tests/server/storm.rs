@@ -28,3 +28,27 @@ async fn two_hundred_clients_come_back() {
         assert_eq!(*client.state().borrow(), ConnectionState::Connected);
     }
 }
+
+#[tokio::test]
+async fn more_clients_than_the_server_lets_wait_connect_at_once() {
+    let server = server();
+    reconnect::signal("STOP", server.pid());
+    let connections: Vec<_> = (0..150)
+        .map(|_| {
+            let remotes = server.remotes();
+            tokio::spawn(async move {
+                let options =
+                    ConnectOptions { connect_timeout: Duration::from_secs(20), ..Default::default() };
+                Client::connect(&remotes, Monitor::of::<Root>(), options).await
+            })
+        })
+        .collect();
+    // All have tried once.
+    for _ in 0..150 {
+        tokio::task::yield_now().await;
+    }
+    reconnect::signal("CONT", server.pid());
+    for connection in connections {
+        within(connection).await.unwrap().unwrap();
+    }
+}
