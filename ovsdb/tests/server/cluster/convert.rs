@@ -70,3 +70,11 @@ async fn of_a_cluster() {
     let client = cluster.connect().await;
     converts(&cluster.members[1], &client).await;
 }
+
+#[tokio::test]
+async fn of_a_relays_source() {
+    let cluster = Cluster::start(1);
+    let relay = relay::relay_of(&cluster);
+    let client = connect_to(&relay.remotes(), eager()).await;
+    converts(&cluster.members[0], &client).await;
+}

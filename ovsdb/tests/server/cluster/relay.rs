@@ -3,7 +3,7 @@ use flowport_ovsdb::session::{MemberError, Model};
 
 use super::*;
 
-fn relay_of(cluster: &Cluster) -> Server {
+pub(super) fn relay_of(cluster: &Cluster) -> Server {
     let relay = Server::with(|_| vec![format!("relay:Hosts:{}", cluster.remotes())]);
     let socket = format!("unix:{}", relay.socket().display());
     run_tool("ovsdb-client", ["--timeout=30", "wait", &socket, "Hosts", "connected"]);
