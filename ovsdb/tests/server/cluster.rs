@@ -1,6 +1,7 @@
 //! Clusters of three, relays, and databases that are converted.
 
 mod convert;
+mod faults;
 mod leader;
 mod members;
 mod relay;
