@@ -14,7 +14,7 @@ async fn follow(mut changes: Changes) -> BTreeMap<Uuid, Host> {
         for change in change.rows::<Host>() {
             match change {
                 RowChange::Insert { uuid, new } => {
-                    assert!(rows.insert(uuid, new.clone()).is_none(), "{uuid} twice")
+                    assert!(rows.insert(uuid, new.clone()).is_none(), "{uuid} twice");
                 }
                 RowChange::Modify { uuid, old, new } => {
                     assert_eq!(rows.insert(uuid, new.clone()).as_ref(), Some(old));
