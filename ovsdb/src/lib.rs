@@ -7,7 +7,8 @@
 //! * [`replica`]: our copy of the monitored tables, an immutable snapshot after each change;
 //! * [`client`] (feature `tokio`): one task that owns the socket and the replica, behind a cheap handle.
 //!
-//! [`notation`] holds the values and operations of the protocol, [`mod@table`] the typed view of a table.
+//! [`notation`] holds the values and operations of the protocol, [`mod@table`] the typed view of a table, [`schema`]
+//! what a server says of its tables.
 
 pub mod backoff;
 #[cfg(feature = "tokio")]
@@ -16,6 +17,7 @@ pub mod monitor;
 pub mod notation;
 pub mod remote;
 pub mod replica;
+pub mod schema;
 pub mod session;
 pub mod table;
 pub mod wire;
