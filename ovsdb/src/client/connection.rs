@@ -1,7 +1,6 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -9,11 +8,10 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::ConnectOptions;
 use super::error::{ConnectError, ConnectionLost};
-use crate::monitor::Monitor;
-use crate::remote::{Remote, Remotes};
-use crate::replica::{Replica, ReplicaError};
+use super::{ConnectOptions, Peer};
+use crate::remote::Remote;
+use crate::replica::Replica;
 use crate::session::{Event, Session, SessionConfig, SessionError};
 
 /// Bytes asked of the socket at once. A dump comes in many; what a server sends in one write fits.
@@ -32,59 +30,53 @@ pub(super) struct Connection {
     buffer: Box<[u8]>,
 }
 
-impl Connection {
-    /// Tries the remotes in order, and waits for the replica of the first that accepts. `previous` is the
-    /// copy to resume from.
-    pub(super) async fn establish(
-        remotes: &Remotes,
-        options: &ConnectOptions,
-        monitor: &Arc<Monitor>,
-        previous: &Replica,
-    ) -> Result<(Self, Replica), ConnectError> {
-        let mut last = ConnectError::NoRemote;
-        for remote in remotes.as_slice() {
-            match Self::establish_one(remote, options, monitor, previous).await {
-                Ok(established) => return Ok(established),
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
-    }
+/// A connection with the replica that it began with.
+pub(super) struct Established {
+    pub(super) connection: Connection,
+    pub(super) replica: Replica,
+    pub(super) peer: Peer,
+}
 
-    async fn establish_one(
+impl Connection {
+    /// Connects, and waits for the replica. `previous` is the copy to resume from.
+    pub(super) async fn establish(
         remote: &Remote,
         options: &ConnectOptions,
-        monitor: &Arc<Monitor>,
+        config: SessionConfig,
         previous: &Replica,
-    ) -> Result<(Self, Replica), ConnectError> {
+    ) -> Result<Established, ConnectError> {
         let stream = connect(remote, options).await?;
-        let config = SessionConfig {
-            monitor: monitor.clone(),
-            last_transaction: previous.transaction(),
-            probe_interval: options.probe_interval,
-        };
         let failed = |source| ConnectError::Session { remote: remote.clone(), source };
         let session = Session::new(config, Instant::now()).map_err(failed)?;
         let buffer = vec![0; READ_BUFFER].into();
         let mut connection = Self { stream, session, outgoing: Bytes::new(), buffer };
+        let mut peer = Peer { remote: remote.clone(), resumed: false, database: None };
         loop {
-            if let Some(event) = connection.session.poll_event() {
-                let inconsistent = |source| ConnectError::Inconsistent { remote: remote.clone(), source };
-                if let Some(replica) = begin(event, previous).map_err(inconsistent)? {
-                    return Ok((connection, replica));
+            match connection.session.poll_event() {
+                Some(Event::Member(database)) => peer.database = Some(database),
+                Some(Event::Monitored { monitor, updates, resumed, transaction }) => {
+                    let inconsistent = |source| ConnectError::Inconsistent { remote: remote.clone(), source };
+                    peer.resumed = resumed;
+                    let mut replica =
+                        previous.begin_again(monitor, updates, resumed).map_err(inconsistent)?;
+                    replica.set_transaction(transaction);
+                    return Ok(Established { connection, replica, peer });
                 }
-                continue;
+                Some(_) => {}
+                None => connection.turn().await.map_err(|lost| match lost {
+                    ConnectionLost::Session(SessionError::NoSuchDatabase(database)) => {
+                        ConnectError::NoSuchDatabase { remote: remote.clone(), database }
+                    }
+                    ConnectionLost::Session(SessionError::Member(source)) => {
+                        ConnectError::Member { remote: remote.clone(), source }
+                    }
+                    ConnectionLost::Session(source) => failed(source),
+                    ConnectionLost::Io(source) => ConnectError::Io { remote: remote.clone(), source },
+                    ConnectionLost::Closed | ConnectionLost::Replica(_) => {
+                        ConnectError::Closed { remote: remote.clone() }
+                    }
+                })?,
             }
-            connection.turn().await.map_err(|lost| match lost {
-                ConnectionLost::Session(SessionError::NoSuchDatabase(database)) => {
-                    ConnectError::NoSuchDatabase { remote: remote.clone(), database }
-                }
-                ConnectionLost::Session(source) => failed(source),
-                ConnectionLost::Io(source) => ConnectError::Io { remote: remote.clone(), source },
-                ConnectionLost::Closed | ConnectionLost::Replica(_) => {
-                    ConnectError::Closed { remote: remote.clone() }
-                }
-            })?;
         }
     }
 
@@ -153,14 +145,6 @@ fn poll_io(
         Poll::Pending if wrote && outgoing.is_empty() => Poll::Ready(Ok(None)),
         Poll::Pending => Poll::Pending,
     }
-}
-
-/// The replica that the first event of a connection makes; `None` for an event that says nothing of it.
-fn begin(event: Event, previous: &Replica) -> Result<Option<Replica>, ReplicaError> {
-    let Event::Monitored { monitor, updates, resumed, transaction } = event else { return Ok(None) };
-    let mut replica = previous.begin_again(monitor, updates, resumed)?;
-    replica.set_transaction(transaction);
-    Ok(Some(replica))
 }
 
 async fn connect(remote: &Remote, options: &ConnectOptions) -> Result<Pin<Box<dyn Stream>>, ConnectError> {

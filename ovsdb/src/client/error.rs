@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::notation::ServerError;
 use crate::remote::Remote;
 use crate::replica::ReplicaError;
-use crate::session::SessionError;
+use crate::session::{MemberError, SessionError};
 
 /// Why there is no connection.
 #[derive(Debug, Error)]
@@ -58,6 +58,14 @@ pub enum ConnectError {
         remote: Remote,
         /// The database.
         database: String,
+    },
+    /// Another member of the cluster may do, this one does not.
+    #[error("{remote}: {source}")]
+    Member {
+        /// Where.
+        remote: Remote,
+        /// Why not.
+        source: MemberError,
     },
     /// The server hung up before the replica was there.
     #[error("{remote}: the database server closed the connection")]
@@ -122,6 +130,9 @@ pub enum CallError {
     /// The parameters cannot be written as JSON.
     #[error("cannot write the call's parameters")]
     Encode(#[source] serde_json::Error),
+    /// The answer is not what it should be.
+    #[error("malformed answer from the database server")]
+    Malformed(#[source] serde_json::Error),
 }
 
 /// Why a lock cannot be had.
