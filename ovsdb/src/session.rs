@@ -6,6 +6,7 @@
 //! [`poll_timeout`](Session::poll_timeout), and after each of these drains
 //! [`poll_event`](Session::poll_event). After an error the connection is to be closed.
 
+mod conditions;
 mod monitoring;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -18,9 +19,10 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::monitor::{Monitor, Updates};
+use crate::monitor::{Monitor, MonitorCondition, Updates};
 use crate::notation::{Committed, Operation, ServerError, TransactError, Transaction};
 use crate::wire::{self, EnvelopeError, Framer, FramingError, Message};
+use conditions::ConditionChanges;
 use monitoring::Monitoring;
 
 /// A server that computes a large dump sends nothing meanwhile: 8 s were measured for 50,000 ports.
@@ -35,7 +37,8 @@ pub struct RequestId(u64);
 pub enum Event {
     /// The copy begins: the dump, or after a resume what was missed.
     Monitored {
-        /// What the server monitors: as asked for, less what it does not have.
+        /// What the server monitors: as asked for, less what it does not have. Without the conditions, which may
+        /// change later.
         monitor: Arc<Monitor>,
         /// Rows.
         updates: Updates,
@@ -50,6 +53,22 @@ pub enum Event {
         updates: Updates,
         /// The transaction it reflects, where the server names it.
         transaction: Option<Uuid>,
+    },
+    /// The condition of a table is in force, and the copy shows it.
+    ConditionAcknowledged {
+        /// Name of the table.
+        table: String,
+        /// As asked for.
+        condition: MonitorCondition,
+    },
+    /// The server refused the condition of a table; the one before stays in force.
+    ConditionRefused {
+        /// Name of the table.
+        table: String,
+        /// As asked for.
+        condition: MonitorCondition,
+        /// The server's words.
+        error: ServerError,
     },
     /// A transaction was answered.
     Transacted {
@@ -138,6 +157,7 @@ pub struct Session {
     next_id: u64,
     in_flight: HashMap<u64, Request>,
     monitoring: Monitoring,
+    conditions: ConditionChanges,
     /// Locks wanted; whether each is ours.
     locks: BTreeMap<String, bool>,
     probe_interval: Option<Duration>,
@@ -149,6 +169,8 @@ pub struct Session {
 enum Request {
     Monitor,
     Schema,
+    /// Of one table.
+    MonitorCondChange(String),
     Transact {
         operations: usize,
     },
@@ -169,6 +191,7 @@ impl Session {
             next_id: 0,
             in_flight: HashMap::new(),
             monitoring: Monitoring::new(config.monitor, config.last_transaction),
+            conditions: ConditionChanges::default(),
             locks: BTreeMap::new(),
             probe_interval: config.probe_interval,
             last_received: now,
@@ -331,6 +354,7 @@ impl Session {
         match request {
             Request::Monitor => return self.monitor_answered(outcome),
             Request::Schema => return self.schema_answered(outcome),
+            Request::MonitorCondChange(table) => return self.condition_answered(table, outcome.map(drop)),
             Request::Transact { operations } => {
                 let outcome = match outcome {
                     Ok(result) => crate::notation::parse_results(result, operations),

@@ -6,13 +6,14 @@ use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::conditions::ConditionWishes;
 use super::connection::Connection;
-use super::error::{CallError, ConnectionLost};
+use super::error::{CallError, ConditionError, ConnectionLost};
 use super::group::{Gathering, Outcome, Sent, Waiting};
 use super::lock::{LockFailure, LockState};
 use super::{COMMANDS, ConnectOptions, ConnectionState};
 use crate::backoff::Backoff;
-use crate::monitor::Monitor;
+use crate::monitor::{Conditions, Monitor};
 use crate::notation::{Group, TransactError, Transaction};
 use crate::remote::Remotes;
 use crate::replica::Replica;
@@ -25,6 +26,7 @@ const HIGH_WATER: usize = 4 << 20;
 #[derive(Debug)]
 pub(super) enum Command {
     Transact { transaction: Transaction, grouped: bool, answer: oneshot::Sender<Outcome> },
+    SetConditions { conditions: Conditions, answer: oneshot::Sender<Result<(), ConditionError>> },
     Call { method: String, params: Box<RawValue>, answer: Answer },
     Lock { name: String, steal: bool, state: watch::Sender<LockState> },
 }
@@ -35,8 +37,10 @@ type Answer = oneshot::Sender<Result<Box<RawValue>, CallError>>;
 pub(super) struct Task {
     remotes: Remotes,
     options: ConnectOptions,
-    /// As asked for; the replica's may lack what the server lacks.
+    /// As asked for, with the conditions that the server acknowledged last; the replica's may lack what the server
+    /// lacks.
     monitor: Arc<Monitor>,
+    conditions: ConditionWishes,
     replica: Replica,
     commands: mpsc::Receiver<Command>,
     published: watch::Sender<Arc<Replica>>,
@@ -62,11 +66,12 @@ impl Task {
         state: watch::Sender<ConnectionState>,
         wakeup: Arc<Notify>,
     ) -> Self {
-        let (transactions, gathering, calls, locks) = Default::default();
+        let (conditions, transactions, gathering, calls, locks) = Default::default();
         Self {
             remotes,
             options,
             monitor,
+            conditions,
             replica,
             commands,
             published,
@@ -124,6 +129,12 @@ impl Task {
                     self.send(waiting, session)?;
                 } else if self.gathering.add(waiting) {
                     self.send_group(session)?;
+                }
+            }
+            Command::SetConditions { conditions, answer } => {
+                let sent = conditions.clone();
+                if self.conditions.add(conditions, answer, &self.monitor) {
+                    session.set_conditions(sent)?;
                 }
             }
             Command::Call { method, params, answer } => {
@@ -214,6 +225,13 @@ impl Task {
                     state.send_replace(LockState::Failed(LockFailure::Refused(error)));
                 }
             }
+            Event::ConditionAcknowledged { table, condition } => {
+                self.conditions.acknowledged(&table, &condition);
+                Arc::make_mut(&mut self.monitor).set_condition(table, condition);
+            }
+            Event::ConditionRefused { table, condition, error } => {
+                self.conditions.refused(&table, &condition, &error);
+            }
             Event::Monitored { .. } | Event::Updated { .. } => {}
         }
         Vec::new()
@@ -249,6 +267,10 @@ impl Task {
         for (_, answer) in self.calls.drain() {
             let _ = answer.send(Err(CallError::Disconnected));
         }
+        if !self.conditions.is_empty() {
+            // The server may have changed them or not, and the rows between may have reached us or not.
+            self.replica.forget_transaction();
+        }
         for state in self.locks.values() {
             state.send_replace(LockState::Waiting);
         }
@@ -269,7 +291,10 @@ impl Task {
                 Ok((mut connection, replica)) => {
                     self.replica = replica;
                     let _ = self.dropped_locks();
-                    let requested = self.locks.keys().try_for_each(|name| connection.session().lock(name));
+                    let session = connection.session();
+                    let requested = self.locks.keys().try_for_each(|name| session.lock(name));
+                    let requested =
+                        requested.and_then(|()| session.set_conditions(self.conditions.wishes().clone()));
                     if requested.is_err() {
                         continue;
                     }
@@ -299,7 +324,7 @@ impl Task {
         }
     }
 
-    fn refuse(&self, command: Command) {
+    fn refuse(&mut self, command: Command) {
         let reason = match &*self.state.borrow() {
             ConnectionState::Disconnected { reason } => reason.clone(),
             ConnectionState::Connected => String::new(),
@@ -307,6 +332,9 @@ impl Task {
         match command {
             Command::Transact { answer, .. } => {
                 let _ = answer.send(Err(TransactError::NotConnected { reason }));
+            }
+            Command::SetConditions { conditions, answer } => {
+                self.conditions.add(conditions, answer, &self.monitor);
             }
             Command::Call { answer, .. } => {
                 let _ = answer.send(Err(CallError::Disconnected));

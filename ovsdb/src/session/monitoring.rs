@@ -6,16 +6,19 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{Event, Request, Session, SessionError};
-use crate::monitor::{Monitor, Updates};
+use crate::monitor::{Conditions, Monitor, Updates};
 use crate::notation::ServerError;
 
 /// Our name for the one monitor of the connection.
-const MONITOR_ID: &str = "replica";
+pub(super) const MONITOR_ID: &str = "replica";
 
 /// The monitor of a connection, from the first request to the updates.
 #[derive(Debug)]
 pub(super) struct Monitoring {
+    /// Without conditions: they change, and the copy's columns do not.
     monitor: Arc<Monitor>,
+    /// As the monitor is asked for.
+    conditions: Conditions,
     last_transaction: Option<Uuid>,
     method: Method,
     /// Why the server refused the monitor as first asked for, while and after its schema is looked at.
@@ -55,7 +58,22 @@ impl Method {
 impl Monitoring {
     pub(super) fn new(monitor: Arc<Monitor>, last_transaction: Option<Uuid>) -> Self {
         let method = Method::MonitorCondSince;
-        Self { monitor, last_transaction, method, refused: None, established: false }
+        let conditions = monitor.conditions().clone();
+        let monitor = match conditions.is_empty() {
+            true => monitor,
+            false => Arc::new(Arc::unwrap_or_clone(monitor).with_conditions(Conditions::new())),
+        };
+        Self { monitor, conditions, last_transaction, method, refused: None, established: false }
+    }
+
+    /// What the server monitors.
+    pub(super) fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
+
+    /// Whether the server can be told which rows: it could not before Open vSwitch 2.6.
+    pub(super) fn has_conditions(&self) -> bool {
+        self.method != Method::Monitor
     }
 
     pub(super) fn is_established(&self) -> bool {
@@ -90,7 +108,9 @@ fn known(transaction: Uuid) -> Option<Uuid> {
 impl Session {
     pub(super) fn request_monitor(&mut self) -> Result<(), SessionError> {
         let method = self.monitoring.method;
-        let requests = self.monitoring.monitor.requests();
+        let none = Conditions::new();
+        let conditions = if self.monitoring.has_conditions() { &self.monitoring.conditions } else { &none };
+        let requests = self.monitoring.monitor.requests(conditions);
         let params = if method == Method::MonitorCondSince {
             let last = self.monitoring.last_transaction.unwrap_or(Uuid::nil());
             json!([&*self.database, MONITOR_ID, requests, last.to_string()])
@@ -121,7 +141,7 @@ impl Session {
         monitoring.established = true;
         let monitor = monitoring.monitor.clone();
         self.events.push_back(Event::Monitored { monitor, updates, resumed, transaction });
-        Ok(())
+        self.request_condition_changes()
     }
 
     /// An older server, an unknown database, or a table or column that this server does not have. Its schema

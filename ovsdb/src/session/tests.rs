@@ -1,9 +1,11 @@
+mod conditions;
+
 use std::borrow::Cow;
 
 use serde_json::Value as Json;
 
 use super::*;
-use crate::monitor::{MonitoredColumn, MonitoredTable};
+use crate::monitor::{Conditions, MonitoredColumn, MonitoredTable};
 use crate::notation::Operation;
 use crate::table::Shape;
 
@@ -16,10 +18,15 @@ struct Test {
 
 impl Test {
     fn new() -> Self {
+        Self::with_conditions(Conditions::new())
+    }
+
+    fn with_conditions(conditions: Conditions) -> Self {
         let columns = ["name", "novelty"]
             .map(|name| MonitoredColumn { name: Cow::Borrowed(name), shape: Shape::One })
             .into();
-        let monitor = Monitor::dynamic("D", vec![MonitoredTable { name: "T".into(), columns }]);
+        let monitor = Monitor::dynamic("D", vec![MonitoredTable { name: "T".into(), columns }])
+            .with_conditions(conditions);
         let now = Instant::now();
         let config =
             SessionConfig { monitor: Arc::new(monitor), last_transaction: None, probe_interval: Some(PROBE) };
