@@ -1,6 +1,7 @@
 //! The client: one task owns the socket and the replica; a [`Client`] is a cheap handle on it.
 
 mod changes;
+mod conditions;
 mod connection;
 mod connector;
 mod error;
@@ -17,7 +18,7 @@ use serde_json::value::RawValue;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use crate::monitor::Monitor;
+use crate::monitor::{Conditions, Monitor};
 use crate::notation::{Committed, TransactError, Transaction};
 use crate::remote::{Remote, Remotes};
 use crate::replica::Replica;
@@ -26,7 +27,7 @@ use connector::Connector;
 use task::{Command, Task};
 
 pub use changes::{ChangeSet, Changes};
-pub use error::{CallError, ConnectError, LockError, WaitError};
+pub use error::{CallError, ConditionError, ConnectError, LockError, WaitError};
 pub use lock::Lock;
 
 /// Requests that wait for the task. A caller beyond that waits in `send`; the task takes all there are in
@@ -202,6 +203,19 @@ impl Client {
             Ok(Err(_)) => Err(WaitError::Closed),
             Ok(Ok(replica)) => Ok(replica.clone()),
         }
+    }
+
+    /// Changes which rows are copied; a table that is not named keeps its condition. Resolves when the server has
+    /// acknowledged it and [`replica`](Self::replica) shows it. What is asked for while there is no connection, or
+    /// while a change is under way, is kept and sent then; of several wishes for one table the last counts, for
+    /// whoever waits. A caller that stops waiting does not take it back. When the server refuses the condition of
+    /// one table, those of the others still come into force. See [`Conditions`] for servers that have no
+    /// conditions.
+    pub async fn set_conditions(&self, conditions: Conditions) -> Result<(), ConditionError> {
+        let (answer, outcome) = oneshot::channel();
+        let command = Command::SetConditions { conditions, answer };
+        self.commands.send(command).await.map_err(|_| ConditionError::Closed)?;
+        outcome.await.unwrap_or(Err(ConditionError::Closed))
     }
 
     /// Sends a transaction and waits for the server's answer. When it is `Ok`, [`replica`](Self::replica)

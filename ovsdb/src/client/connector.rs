@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::connection::Connection;
 use super::error::ConnectError;
 use super::{ConnectOptions, Peer};
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, MonitorCondition};
 use crate::remote::Remotes;
 use crate::replica::Replica;
 use crate::session::{ClusterSeen, Database, Reconnect, ReconnectOptions, SessionConfig};
@@ -16,7 +16,8 @@ use crate::session::{ClusterSeen, Database, Reconnect, ReconnectOptions, Session
 pub(super) struct Connector {
     remotes: Remotes,
     options: ConnectOptions,
-    /// As asked for; the replica's may lack what the server lacks.
+    /// As asked for, with the conditions that the server acknowledged last; the replica's may lack what the server
+    /// lacks.
     monitor: Arc<Monitor>,
     reconnect: Reconnect,
     seen: ClusterSeen,
@@ -61,6 +62,11 @@ impl Connector {
             }
             None => false,
         });
+    }
+
+    /// The condition of a table is in force.
+    pub(super) fn condition_changed(&mut self, table: String, condition: MonitorCondition) {
+        Arc::make_mut(&mut self.monitor).set_condition(table, condition);
     }
 
     /// Tries each remote once; the error is the last one's. `previous` is the copy to resume from.

@@ -135,6 +135,25 @@ pub enum CallError {
     Malformed(#[source] serde_json::Error),
 }
 
+/// Why conditions are not in force.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ConditionError {
+    /// The client's [`Monitor`](crate::Monitor) does not have the table.
+    #[error("table {0} is not monitored")]
+    NotMonitored(String),
+    /// The server's words, usually that it lacks the column. The condition before stays in force.
+    #[error("condition of table {table} refused by the database server: {error}")]
+    Refused {
+        /// The table.
+        table: String,
+        /// The server's words.
+        error: ServerError,
+    },
+    /// The connection was closed for good.
+    #[error("the client was closed")]
+    Closed,
+}
+
 /// Why a lock cannot be had.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum LockError {

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod conditions;
 mod connect;
 mod lock;
 mod random;

@@ -4,7 +4,7 @@ use flowport_ovsdb::{Operation, TransactError, Where};
 
 use super::*;
 
-fn eager() -> ConnectOptions {
+pub(crate) fn eager() -> ConnectOptions {
     let (min_backoff, max_backoff) = (Duration::from_millis(1), Duration::from_millis(20));
     ConnectOptions { min_backoff, max_backoff, ..Default::default() }
 }
@@ -96,18 +96,13 @@ async fn a_server_that_stands_still_is_given_up() {
     let silent = tokio::time::timeout(Duration::from_millis(400), state.changed()).await;
     assert!(silent.is_err(), "{:?}", *state.borrow());
 
-    signal("STOP", server.pid());
+    server.signal("STOP");
     let given_up =
         within(state.wait_for(|state| matches!(state, ConnectionState::Disconnected { .. }))).await;
     let reason = format!("{:?}", *given_up.unwrap());
-    signal("CONT", server.pid());
+    server.signal("CONT");
     assert!(reason.contains("no sign of life"), "{reason}");
     within(state.wait_for(|state| *state == ConnectionState::Connected)).await.unwrap();
     add_bridge(&client, "br0").await;
     client.transact(Transaction::new().with(Operation::select(Where::<Bridge>::all()))).await.unwrap();
-}
-
-fn signal(name: &str, pid: u32) {
-    let status = std::process::Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
-    assert!(status.expect("kill runs").success());
 }

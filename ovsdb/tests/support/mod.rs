@@ -1,8 +1,10 @@
 //! A private ovsdb-server: any user, nothing of the machine's own Open vSwitch is touched.
 
 use std::io::{BufRead, BufReader, ErrorKind};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use flowport_ovsdb::{Remote, Remotes};
 use tempfile::TempDir;
@@ -12,13 +14,13 @@ use tempfile::TempDir;
 pub(crate) struct Server {
     directory: TempDir,
     running: Option<(Child, ChildStdin)>,
+    clustered: bool,
 }
 
 impl Server {
     /// A server with an empty database of each schema.
     pub(crate) fn start(schemas: &[&Path]) -> Self {
-        let directory = TempDir::new().expect("a temporary directory");
-        let mut server = Self { directory, running: None };
+        let mut server = Self::prepare(false);
         for (index, schema) in schemas.iter().enumerate() {
             let database = server.path(&format!("{index}.db"));
             let status = command("ovsdb-tool").arg("create").arg(database).arg(schema).status();
@@ -26,6 +28,22 @@ impl Server {
         }
         server.restart();
         server
+    }
+
+    /// A cluster of one server: unlike a standalone one it names its transactions, so that a copy is resumed.
+    pub(crate) fn start_cluster_of_one(schema: &Path) -> Self {
+        let mut server = Self::prepare(true);
+        let address = format!("unix:{}", server.path("raft.sock").display());
+        let database = server.path("0.db");
+        let status =
+            command("ovsdb-tool").arg("create-cluster").arg(database).arg(schema).arg(address).status();
+        assert!(run(status, "ovsdb-tool").success(), "cannot create a cluster of {}", schema.display());
+        server.restart();
+        server
+    }
+
+    fn prepare(clustered: bool) -> Self {
+        Self { directory: TempDir::new().expect("a temporary directory"), running: None, clustered }
     }
 
     /// Starts on the databases as they are. Returns when the server listens: it runs our `echo` then.
@@ -36,26 +54,47 @@ impl Server {
     /// The same, listening elsewhere.
     pub(crate) fn restart_at(&mut self, socket: &Path) {
         self.kill();
+        let deadline = Instant::now() + Duration::from_secs(30);
         let databases = (0..).map(|index| self.path(&format!("{index}.db"))).take_while(|path| path.exists());
-        let child = command("ovsdb-server")
+        let mut server = match self.clustered {
+            false => command("ovsdb-server"),
+            true => {
+                // Has threads, and so no `--run`: the kernel ends it with the thread that started it.
+                let mut command = command("setpriv");
+                command.args(["--pdeathsig", "KILL", "ovsdb-server"]);
+                command
+            }
+        };
+        server
             .args(databases)
             .arg(format!("--remote=punix:{}", socket.display()))
             .arg("--remote=ptcp:0:127.0.0.1")
             .arg(format!("--unixctl={}", self.path("ctl").display()))
-            .arg("-vconsole:off")
+            .args(["-vconsole:off", "-vsocket_util:console:info"])
             .arg(format!("--log-file={}", self.path("log").display()))
-            .args(["--no-chdir", "--run=echo ready; exec cat"])
+            .arg("--no-chdir")
+            .args((!self.clustered).then_some("--run=echo ready; exec cat"))
             .env("OVS_RUNDIR", self.directory.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .spawn();
-        let mut child = run(child, "ovsdb-server");
+            .stderr(Stdio::piped());
+        let mut child = run(server.spawn(), "ovsdb-server");
         let stdin = child.stdin.take().expect("piped");
-        let mut line = String::new();
-        let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
-        stdout.read_line(&mut line).expect("the server's output is readable");
+        let stdout = BufReader::new(child.stdout.take().expect("piped"));
+        let stderr = BufReader::new(child.stderr.take().expect("piped"));
         self.running = Some((child, stdin));
-        assert_eq!(line, "ready\n", "the server did not start; see its log:\n{}", self.log());
+        let said = |line: std::io::Result<String>| line.expect("the server's output is readable");
+        let ready = match self.clustered {
+            false => stdout.lines().map(said).next().is_some_and(|line| line == "ready"),
+            // It says so of one of its sockets, when a single member has elected itself long since.
+            true => {
+                stderr.lines().map(said).any(|line| line.contains("listening on port"))
+                    && std::iter::repeat_with(|| UnixStream::connect(socket).is_ok())
+                        .take_while(|_| Instant::now() < deadline)
+                        .any(|connected| connected)
+            }
+        };
+        assert!(ready, "the server did not start; see its log:\n{}", self.log());
     }
 
     /// SIGKILL.
@@ -76,9 +115,11 @@ impl Server {
         Remote::Unix(self.socket()).into()
     }
 
-    /// Process id of the server.
-    pub(crate) fn pid(&self) -> u32 {
-        self.running.as_ref().expect("the server runs").0.id()
+    /// Sends the server a signal, as `kill` names it.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.running.as_ref().expect("the server runs").0.id();
+        let status = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
+        assert!(run(status, "kill").success());
     }
 
     /// What the server wrote to its log.
