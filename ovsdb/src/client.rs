@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
@@ -23,6 +24,7 @@ use crate::notation::{Committed, TransactError, Transaction};
 use crate::remote::{Remote, Remotes};
 use crate::replica::Replica;
 use crate::session::Database;
+use connection::Connection;
 use connector::Connector;
 use task::{Command, Task};
 
@@ -124,6 +126,31 @@ impl Client {
         let mut connector = Connector::new(remotes.clone(), options, monitor, peer_sender);
         let empty = Replica::new(connector.monitor().clone());
         let (connection, replica) = connector.connect(&empty).await?;
+        Ok(Self::new(connector, connection, replica, peer))
+    }
+
+    /// A client on a stream that is connected already: to a server that connected to us, as those do that `ovs-vsctl
+    /// set-manager tcp:...` tells of us. `remote` is what error texts call it. Resolves when the replica is there.
+    /// Must be called within a tokio runtime. When the stream ends the client is closed.
+    pub async fn over(
+        stream: impl AsyncRead + AsyncWrite + Send + 'static,
+        remote: Remote,
+        monitor: Monitor,
+        options: ConnectOptions,
+    ) -> Result<Self, ConnectError> {
+        let (peer_sender, peer) = watch::channel(None);
+        let mut connector = Connector::new(remote.clone().into(), options, monitor, peer_sender);
+        let empty = Replica::new(connector.monitor().clone());
+        let (connection, replica) = connector.over(Box::pin(stream), &remote, &empty).await?;
+        Ok(Self::new(connector, connection, replica, peer))
+    }
+
+    fn new(
+        connector: Connector,
+        connection: Connection,
+        replica: Replica,
+        peer: watch::Receiver<Option<Peer>>,
+    ) -> Self {
         let (commands, command_queue) = mpsc::channel(COMMANDS);
         let (replica_sender, replica_receiver) = watch::channel(Arc::new(replica.clone()));
         let (update_sender, _) = broadcast::channel(UPDATES);
@@ -140,7 +167,7 @@ impl Client {
             wakeup.clone(),
         );
         tokio::spawn(task.run(connection));
-        Ok(Self { commands, replica: replica_receiver, updates, state, peer, wakeup })
+        Self { commands, replica: replica_receiver, updates, state, peer, wakeup }
     }
 
     /// The newest replica. It never changes; ask again for a newer one.
@@ -188,6 +215,14 @@ impl Client {
     pub async fn forget_cluster(&self) {
         // The client was closed: nothing to forget.
         let _ = self.commands.send(Command::ForgetCluster).await;
+    }
+
+    /// Gives up the connection for another one, made at once, with the next remote: for another view of a cluster, or
+    /// with certificates that have changed. [`state`](Self::state) tells when it is there. Transactions under way
+    /// end as if it had been lost. A client [over](Self::over) a stream is closed.
+    pub async fn reconnect(&self) {
+        // The client was closed: there is no connection.
+        let _ = self.commands.send(Command::Reconnect).await;
     }
 
     /// Waits until `predicate` holds of the replica, and gives that replica.

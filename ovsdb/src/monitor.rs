@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 
+use crate::schema::{ColumnSchema, DatabaseSchema, TableSchema};
 use crate::table::{AnyColumn, Shape, Table};
 
 pub use condition::{Conditions, MonitorCondition};
@@ -54,6 +55,19 @@ impl Monitor {
     /// Tables known only at run time.
     pub fn dynamic(database: impl Into<Cow<'static, str>>, tables: Vec<MonitoredTable>) -> Self {
         Self { database: database.into(), tables, conditions: Conditions::new() }
+    }
+
+    /// All columns of all tables, as a server or an `.ovsschema` file tells of them.
+    pub fn of_schema(schema: &DatabaseSchema) -> Self {
+        let column = |(name, column): (&String, &ColumnSchema)| MonitoredColumn {
+            name: Cow::Owned(name.clone()),
+            shape: column.column_type.shape(),
+        };
+        let table = |(name, table): (&String, &TableSchema)| MonitoredTable {
+            name: Cow::Owned(name.clone()),
+            columns: table.columns.iter().map(column).collect(),
+        };
+        Self::dynamic(schema.name.clone(), schema.tables.iter().map(table).collect())
     }
 
     /// And all columns that `T` knows.

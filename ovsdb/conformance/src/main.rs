@@ -3,6 +3,7 @@
 //!
 //! What is here is that program's language of commands and the form of its output. What a command does, the library does.
 
+mod idl;
 mod notation;
 mod text;
 mod words;
@@ -10,6 +11,9 @@ mod words;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
+
+/// A busy machine gets so many times the time that the suite allows: it is not about speed.
+const PATIENCE: u32 = 4;
 
 /// What one command wrote before it failed, if it did, and the words for that.
 type Outcome = Result<(), String>;
@@ -28,7 +32,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[String]) -> Outcome {
-    let (_timeout, arguments) = timeout(arguments)?;
+    let (limit, arguments) = timeout(arguments)?;
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut out = std::io::stdout().lock();
     match &arguments[..] {
@@ -44,8 +48,25 @@ fn run(arguments: &[String]) -> Outcome {
         ["parse-table", name, table] => notation::parse_table(&mut out, name, table, false),
         ["parse-table", name, table, roots] => notation::parse_table(&mut out, name, table, *roots == "true"),
         ["parse-schema", schema] => notation::parse_schema(&mut out, schema),
+        ["idl", schema, remotes, commands @ ..] => {
+            within(limit, idl::run(&mut out, schema, remotes, commands))
+        }
         _ => Err(format!("unknown command: {}", arguments.join(" "))),
     }
+}
+
+/// Runs a command that waits for servers, and gives it up when it takes too long.
+fn within(limit: Option<Duration>, command: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
+    runtime.block_on(async {
+        match limit {
+            None => command.await,
+            Some(limit) => tokio::time::timeout(limit * PATIENCE, command)
+                .await
+                .unwrap_or_else(|_| Err(format!("not done after {} s", (limit * PATIENCE).as_secs()))),
+        }
+    })
 }
 
 /// `-t SECONDS`, and what follows.

@@ -17,7 +17,7 @@ use crate::session::{Event, Session, SessionConfig, SessionError};
 /// Bytes asked of the socket at once. A dump comes in many; what a server sends in one write fits.
 const READ_BUFFER: usize = 64 * 1024;
 
-trait Stream: AsyncRead + AsyncWrite + Send {}
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Send> Stream for S {}
 
@@ -45,7 +45,16 @@ impl Connection {
         config: SessionConfig,
         previous: &Replica,
     ) -> Result<Established, ConnectError> {
-        let stream = connect(remote, options).await?;
+        Self::over(connect(remote, options).await?, remote, config, previous).await
+    }
+
+    /// The same on a stream that is connected already.
+    pub(super) async fn over(
+        stream: Pin<Box<dyn Stream>>,
+        remote: &Remote,
+        config: SessionConfig,
+        previous: &Replica,
+    ) -> Result<Established, ConnectError> {
         let failed = |source| ConnectError::Session { remote: remote.clone(), source };
         let session = Session::new(config, Instant::now()).map_err(failed)?;
         let buffer = vec![0; READ_BUFFER].into();
@@ -72,7 +81,7 @@ impl Connection {
                     }
                     ConnectionLost::Session(source) => failed(source),
                     ConnectionLost::Io(source) => ConnectError::Io { remote: remote.clone(), source },
-                    ConnectionLost::Closed | ConnectionLost::Replica(_) => {
+                    ConnectionLost::Closed | ConnectionLost::GivenUp | ConnectionLost::Replica(_) => {
                         ConnectError::Closed { remote: remote.clone() }
                     }
                 })?,

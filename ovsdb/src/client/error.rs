@@ -99,6 +99,8 @@ pub enum ConnectError {
 pub(super) enum ConnectionLost {
     #[error("the database server closed the connection")]
     Closed,
+    #[error("the connection was given up for another")]
+    GivenUp,
     #[error("{0}")]
     Io(#[from] io::Error),
     #[error("{0}")]

@@ -28,6 +28,7 @@ pub(super) enum Command {
     Call { method: String, params: Box<RawValue>, answer: Answer },
     Lock { name: String, steal: bool, state: watch::Sender<LockState> },
     ForgetCluster,
+    Reconnect,
 }
 
 type Answer = oneshot::Sender<Result<Box<RawValue>, CallError>>;
@@ -88,8 +89,14 @@ impl Task {
             if inconsistent {
                 self.replica = Replica::clone(&self.published.borrow());
             }
-            self.connector.lost(connection, inconsistent);
+            match lost {
+                ConnectionLost::GivenUp => self.connector.given_up(connection),
+                _ => self.connector.lost(connection, inconsistent),
+            }
             self.disconnected(&lost);
+            if !self.connector.reconnects() {
+                return;
+            }
             match self.reconnect().await {
                 Some(established) => connection = established,
                 None => return,
@@ -117,7 +124,7 @@ impl Task {
         }
     }
 
-    fn handle_command(&mut self, command: Command, session: &mut Session) -> Result<(), SessionError> {
+    fn handle_command(&mut self, command: Command, session: &mut Session) -> Result<(), ConnectionLost> {
         match command {
             Command::Transact { transaction, grouped, answer } => {
                 let waiting = Waiting { transaction, answer };
@@ -151,6 +158,7 @@ impl Task {
                 self.locks.insert(name, state);
             }
             Command::ForgetCluster => session.forget_cluster(),
+            Command::Reconnect => return Err(ConnectionLost::GivenUp),
         }
         Ok(())
     }
@@ -359,7 +367,7 @@ fn refuse(command: Command, state: &watch::Sender<ConnectionState>) {
         Command::Lock { state, .. } => {
             state.send_replace(LockState::Failed(LockFailure::Disconnected));
         }
-        Command::SetConditions { .. } | Command::ForgetCluster => {}
+        Command::SetConditions { .. } | Command::ForgetCluster | Command::Reconnect => {}
     }
 }
 

@@ -97,13 +97,15 @@ fn typed_operations_in_the_words_of_the_rfc() {
             Thing::COUNT.increment(-1),
             Thing::IDS.put([("k", "v")]),
             Thing::IDS.remove(["l"]),
+            Thing::IDS.remove_pairs([("m", "w")]),
         ],
     );
     assert_eq!(
         written(&mutate),
         json!({"op": "mutate", "table": "Thing", "where": [["_uuid", "==", reference]], "mutations": [
             ["things", "insert", reference], ["count", "+=", -1],
-            ["ids", "delete", "k"], ["ids", "insert", ["map", [["k", "v"]]]], ["ids", "delete", "l"]]})
+            ["ids", "delete", "k"], ["ids", "insert", ["map", [["k", "v"]]]], ["ids", "delete", "l"],
+            ["ids", "delete", ["map", [["m", "w"]]]]]})
     );
     let delete = Operation::delete(Thing::COUNT.gt(1).and(Thing::IDS.has("k", "v")));
     assert_eq!(
