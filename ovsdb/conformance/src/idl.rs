@@ -2,7 +2,7 @@
 
 mod draft;
 mod events;
-mod raw;
+pub(crate) mod raw;
 mod rows;
 mod tables;
 
@@ -60,6 +60,13 @@ pub(crate) async fn run(out: &mut impl Write, schema: &str, remotes: &str, comma
     connected.write_view(&mut program, false)?;
     program.step += 1;
     program.say("done")
+}
+
+/// Whether a server answers there.
+pub(crate) async fn answers(remotes: &str) -> Outcome {
+    let remotes: Remotes = remotes.parse().map_err(|error| format!("{error}"))?;
+    let connected = Client::connect(&remotes, Monitor::of::<Database>(), ConnectOptions::default()).await;
+    connected.map(drop).map_err(|error| error.to_string())
 }
 
 pub(crate) fn read_schema(path: &str) -> Result<DatabaseSchema, String> {

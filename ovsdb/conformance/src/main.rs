@@ -3,8 +3,10 @@
 //!
 //! What is here is that program's language of commands and the form of its output. What a command does, the library does.
 
+mod cluster;
 mod idl;
 mod notation;
+mod passive;
 mod text;
 mod words;
 
@@ -14,6 +16,9 @@ use std::time::Duration;
 
 /// A busy machine gets so many times the time that the suite allows: it is not about speed.
 const PATIENCE: u32 = 4;
+
+/// How long a server may take to answer the command that asks for nothing else.
+const STREAM: Duration = Duration::from_secs(10);
 
 /// What one command wrote before it failed, if it did, and the words for that.
 type Outcome = Result<(), String>;
@@ -51,6 +56,13 @@ fn run(arguments: &[String]) -> Outcome {
         ["idl", schema, remotes, commands @ ..] => {
             within(limit, idl::run(&mut out, schema, remotes, commands))
         }
+        ["idl-cluster", schema, remotes, pids, commands @ ..] => {
+            within(limit, cluster::run(&mut out, schema, remotes, pids, commands))
+        }
+        ["idl_passive", schema, listen, commands @ ..] => {
+            within(limit, passive::run(&mut out, schema, listen, commands))
+        }
+        ["stream", remotes] => within(limit.or(Some(STREAM)), idl::answers(remotes)),
         _ => Err(format!("unknown command: {}", arguments.join(" "))),
     }
 }

@@ -15,9 +15,10 @@ pub(crate) struct Draft {
     /// First of all: the values that were read are still there.
     verified: Vec<Operation>,
     changes: Vec<Operation>,
-    /// The rows of which a column that is not copied is read, and whether a number was counted up.
+    /// The rows of which a column that is not copied is read.
     fetched: Vec<(Uuid, String)>,
-    incremented: bool,
+    /// The row whose number is counted up, and read then.
+    incremented: Option<Uuid>,
     notified: bool,
 }
 
@@ -54,8 +55,7 @@ impl Draft {
                 ["increment", row] => {
                     let row = draft.find(row)?;
                     draft.changes.push(Operation::mutate(row, [Simple::I.increment(1)]));
-                    draft.incremented = true;
-                    draft.fetched.push((row, "i".to_owned()));
+                    draft.incremented = Some(row);
                 }
                 [name] => draft.scripted(name, replica)?,
                 _ => return Err(format!("unknown command {command}")),
@@ -73,7 +73,8 @@ impl Draft {
     pub(crate) fn transaction(&self) -> Transaction {
         let mut transaction = Transaction::new();
         let inserted = self.inserted.iter().filter_map(|uuid| Some(self.rows.get(uuid)?.to_insert(*uuid)));
-        let read = self.fetched.iter().map(|(row, _)| Operation::select::<Simple>(*row));
+        let read = self.fetched.iter().map(|(row, _)| *row).chain(self.incremented);
+        let read = read.map(Operation::select::<Simple>);
         let all =
             self.verified.iter().cloned().chain(self.changes.iter().cloned()).chain(inserted).chain(read);
         for operation in all {
@@ -84,7 +85,8 @@ impl Draft {
 
     /// The rows that were read, with the names of the columns for which they were.
     pub(crate) fn fetched(&self, committed: &Committed) -> Vec<(Uuid, String, Simple)> {
-        let first = committed.replies().len() - self.fetched.len();
+        let selects = self.fetched.len() + usize::from(self.incremented.is_some());
+        let first = committed.replies().len() - selects;
         let read = self.fetched.iter().enumerate();
         read.filter_map(|(index, (uuid, column))| {
             let (_, row) = committed.rows::<Simple>(first + index).into_iter().next()?;
@@ -95,8 +97,9 @@ impl Draft {
 
     /// The number that was counted up.
     pub(crate) fn incremented(&self, committed: &Committed) -> Option<i64> {
-        let (_, _, row) = self.fetched(committed).into_iter().next().filter(|_| self.incremented)?;
-        Some(row.i)
+        self.incremented?;
+        let last = committed.replies().len().checked_sub(1)?;
+        committed.rows::<Simple>(last).into_iter().next().map(|(_, row)| row.i)
     }
 
     fn set(&mut self, number: &str, column: &str, value: &str) -> Result<(), String> {
