@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 
-use crate::schema::{ColumnSchema, DatabaseSchema, TableSchema};
+use crate::schema::{ColumnSchema, DatabaseSchema, TableSchema, Type};
 use crate::table::{AnyColumn, Shape, Table};
 
 pub use condition::{Conditions, MonitorCondition};
@@ -153,10 +153,14 @@ impl Monitor {
             let Some(found) = schema.tables.get(&*table.name) else { return false };
             table.columns.retain_mut(|column| match found.columns.get(&*column.name) {
                 None => false,
-                Some(definition) => {
-                    column.shape = definition.shape();
-                    true
-                }
+                Some(definition) => match Type::from_json(&definition.r#type) {
+                    Ok(found) => {
+                        column.shape = found.shape();
+                        true
+                    }
+                    // Of a newer server: as if it were not there.
+                    Err(_) => false,
+                },
             });
             true
         });
@@ -164,7 +168,7 @@ impl Monitor {
     }
 }
 
-/// What we read of a `<database-schema>` (RFC 7047 section 3.2).
+/// What has to be right of a server's `<database-schema>` (RFC 7047 section 3.2); [`DatabaseSchema`] is the whole.
 #[derive(serde::Deserialize)]
 struct SchemaTables {
     tables: BTreeMap<String, SchemaTable>,
@@ -178,22 +182,6 @@ struct SchemaTable {
 #[derive(serde::Deserialize)]
 struct SchemaColumn {
     r#type: Json,
-}
-
-impl SchemaColumn {
-    fn shape(&self) -> Shape {
-        let min = self.r#type.get("min").and_then(Json::as_u64).unwrap_or(1);
-        let many = match self.r#type.get("max") {
-            None => false,
-            Some(max) => max.as_u64() != Some(1),
-        };
-        match (many, self.r#type.get("value").is_some(), min) {
-            (true, true, _) => Shape::Map,
-            (true, false, _) => Shape::Set,
-            (false, _, 0) => Shape::Optional,
-            (false, _, _) => Shape::One,
-        }
-    }
 }
 
 #[cfg(test)]

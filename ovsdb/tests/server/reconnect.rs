@@ -106,3 +106,26 @@ async fn a_server_that_stands_still_is_given_up() {
     add_bridge(&client, "br0").await;
     client.transact(Transaction::new().with(Operation::select(Where::<Bridge>::all()))).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_connection_is_given_up_for_another_without_delay() {
+    let server = server();
+    let minute = Duration::from_secs(60);
+    let options = ConnectOptions { min_backoff: minute, max_backoff: minute, ..ConnectOptions::default() };
+    let client = Client::connect(&server.remotes(), monitor(), options).await.unwrap();
+    add_bridge(&client, "br0").await;
+    for vlan in [1, 2] {
+        let mut state = client.state();
+        state.mark_unchanged();
+        client.reconnect().await;
+        tokio::time::timeout(minute / 2, state.changed()).await.expect("given up").unwrap();
+        let connected = state.wait_for(|state| *state == ConnectionState::Connected);
+        tokio::time::timeout(minute / 2, connected).await.expect("connected again").unwrap();
+        let mut transaction = Transaction::new();
+        transaction.mutate(Where::all(), [Bridge::FLOOD_VLANS.insert([vlan])]);
+        client.transact(transaction).await.unwrap();
+    }
+    let replica = client.replica();
+    let (_, bridge) = replica.find(|bridge: &Bridge| bridge.name == "br0").unwrap();
+    assert_eq!(bridge.flood_vlans, [1, 2].into());
+}
