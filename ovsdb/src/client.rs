@@ -7,6 +7,8 @@ mod error;
 mod group;
 mod lock;
 mod task;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,6 +27,8 @@ use task::{Command, Task};
 pub use changes::{ChangeSet, Changes};
 pub use error::{CallError, ConditionError, ConnectError, LockError, WaitError};
 pub use lock::Lock;
+#[cfg(feature = "tls")]
+pub use tls::{TlsError, TlsFile, TlsIdentity, TlsOptions};
 
 /// Requests that wait for the task. A caller beyond that waits in `send`; the task takes all there are in
 /// one turn, so this is also how many transactions share one write.
@@ -53,12 +57,15 @@ pub struct ConnectOptions {
     /// Silence after which the server is probed, and as much again until the connection is given up.
     /// `None`: never.
     pub probe_interval: Option<Duration>,
-    /// How long one address may take to accept.
+    /// How long one address may take to accept, TLS included.
     pub connect_timeout: Duration,
     /// Delay before the first attempt to reconnect; doubles with each.
     pub min_backoff: Duration,
     /// Delay between attempts at most.
     pub max_backoff: Duration,
+    /// For `ssl:` addresses, which need it.
+    #[cfg(feature = "tls")]
+    pub tls: Option<TlsOptions>,
 }
 
 impl Default for ConnectOptions {
@@ -68,6 +75,8 @@ impl Default for ConnectOptions {
             connect_timeout: Duration::from_secs(5),
             min_backoff: Duration::from_millis(100),
             max_backoff: Duration::from_secs(4),
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 }
