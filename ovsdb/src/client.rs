@@ -9,6 +9,8 @@ mod group;
 mod lock;
 mod retry;
 mod task;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,6 +33,8 @@ use task::{Command, Task};
 pub use changes::{ChangeSet, Changes};
 pub use error::{CallError, ConditionError, ConnectError, LockError, WaitError};
 pub use lock::Lock;
+#[cfg(feature = "tls")]
+pub use tls::{TlsError, TlsFile, TlsIdentity, TlsOptions};
 
 /// Requests that wait for the task. A caller beyond that waits in `send`; the task takes all there are in
 /// one turn, so this is also how many transactions share one write.
@@ -60,7 +64,7 @@ pub struct ConnectOptions {
     /// Silence after which the server is probed, and as much again until the connection is given up.
     /// `None`: never.
     pub probe_interval: Option<Duration>,
-    /// How long one address may take to accept.
+    /// How long one address may take to accept, TLS included.
     pub connect_timeout: Duration,
     /// Whether only the leader of a cluster will do. Any member that is in contact with its cluster serves as well:
     /// it forwards what is written. A client that is not the leader's any more moves on.
@@ -75,6 +79,9 @@ pub struct ConnectOptions {
     /// together; not where all remotes are `unix:`. For many clients: their number by the connections that the server
     /// takes a second (about 30 when each wants a dump), so 6 s for 200.
     pub spread: Duration,
+    /// For `ssl:` addresses, which need it.
+    #[cfg(feature = "tls")]
+    pub tls: Option<TlsOptions>,
 }
 
 impl Default for ConnectOptions {
@@ -87,6 +94,8 @@ impl Default for ConnectOptions {
             min_backoff: Duration::from_millis(100),
             max_backoff: Duration::from_secs(4),
             spread: Duration::from_secs(1),
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 }

@@ -94,7 +94,8 @@ impl Connector {
         previous: &Replica,
     ) -> Result<(Connection, Replica), ConnectError> {
         self.once = true;
-        let established = Connection::over(stream, remote, self.session_config(previous), previous).await?;
+        let config = self.session_config(previous);
+        let established = Connection::over(stream, remote, &self.options, config, previous).await?;
         self.peer.send_replace(Some(established.peer));
         Ok((established.connection, established.replica))
     }

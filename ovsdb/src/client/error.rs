@@ -45,11 +45,20 @@ pub enum ConnectError {
         /// What the system said.
         source: io::Error,
     },
-    /// An address that cannot be used yet.
-    #[error("{remote}: ssl: is not supported yet; use unix: or tcp:")]
-    Unsupported {
+    /// An `ssl:` address, and nothing that says how: neither `ConnectOptions::tls`, or not even the feature `tls`.
+    #[error("{remote}: needs a CA certificate, and usually a private key and a certificate")]
+    NoTlsOptions {
         /// Where.
         remote: Remote,
+    },
+    /// No TLS with the server.
+    #[cfg(feature = "tls")]
+    #[error("{remote}: cannot connect by TLS")]
+    Tls {
+        /// Where.
+        remote: Remote,
+        /// Why.
+        source: super::TlsError,
     },
     /// The server has no such database.
     #[error("{remote}: the server has no database {database}")]

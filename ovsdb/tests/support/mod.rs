@@ -15,12 +15,20 @@ pub(crate) struct Server {
     directory: TempDir,
     running: Option<(Child, ChildStdin)>,
     clustered: bool,
+    /// Where else it listens than on its socket, and how.
+    listening: Vec<String>,
 }
 
 impl Server {
     /// A server with an empty database of each schema.
     pub(crate) fn start(schemas: &[&Path]) -> Self {
+        Self::start_listening(schemas, &["--remote=ptcp:0:127.0.0.1".to_owned()])
+    }
+
+    /// The same with these arguments instead of a TCP port.
+    pub(crate) fn start_listening(schemas: &[&Path], arguments: &[String]) -> Self {
         let mut server = Self::prepare(false);
+        server.listening = arguments.to_vec();
         for (index, schema) in schemas.iter().enumerate() {
             let database = server.path(&format!("{index}.db"));
             let status = command("ovsdb-tool").arg("create").arg(database).arg(schema).status();
@@ -43,7 +51,8 @@ impl Server {
     }
 
     fn prepare(clustered: bool) -> Self {
-        Self { directory: TempDir::new().expect("a temporary directory"), running: None, clustered }
+        let directory = TempDir::new().expect("a temporary directory");
+        Self { directory, running: None, clustered, listening: vec!["--remote=ptcp:0:127.0.0.1".to_owned()] }
     }
 
     /// Starts on the databases as they are. Returns when the server listens: it runs our `echo` then.
@@ -68,7 +77,7 @@ impl Server {
         server
             .args(databases)
             .arg(format!("--remote=punix:{}", socket.display()))
-            .arg("--remote=ptcp:0:127.0.0.1")
+            .args(&self.listening)
             .arg(format!("--unixctl={}", self.path("ctl").display()))
             .args(["-vconsole:off", "-vsocket_util:console:info"])
             .arg(format!("--log-file={}", self.path("log").display()))
@@ -97,6 +106,14 @@ impl Server {
         assert!(ready, "the server did not start; see its log:\n{}", self.log());
     }
 
+    /// Killed and started again, on the port that it had.
+    pub(crate) fn listen_again_on_its_port(&mut self) {
+        let port = self.port();
+        self.kill();
+        self.listening.iter_mut().for_each(|word| *word = word.replace(":0:", &format!(":{port}:")));
+        self.restart();
+    }
+
     /// SIGKILL.
     pub(crate) fn kill(&mut self) {
         if let Some((mut child, stdin)) = self.running.take() {
@@ -120,6 +137,13 @@ impl Server {
         let pid = self.running.as_ref().expect("the server runs").0.id();
         let status = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
         assert!(run(status, "kill").success());
+    }
+
+    /// The port that it listens on since it was started last.
+    pub(crate) fn port(&self) -> u16 {
+        let log = self.log();
+        let port = log.rsplit("listening on port ").next().expect("the log names the port");
+        port.split_whitespace().next().and_then(|port| port.parse().ok()).expect("a port")
     }
 
     /// What the server wrote to its log.
