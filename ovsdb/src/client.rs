@@ -1,6 +1,7 @@
 //! The client: one task owns the socket and the replica; a [`Client`] is a cheap handle on it.
 
 mod changes;
+mod conditions;
 mod connection;
 mod connector;
 mod error;
@@ -8,26 +9,32 @@ mod group;
 mod lock;
 mod retry;
 mod task;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use crate::monitor::Monitor;
+use crate::monitor::{Conditions, Monitor};
 use crate::notation::{Committed, TransactError, Transaction};
 use crate::remote::{Remote, Remotes};
 use crate::replica::Replica;
 use crate::session::Database;
+use connection::Connection;
 use connector::Connector;
 use task::{Command, Task};
 
 pub use changes::{ChangeSet, Changes};
-pub use error::{CallError, ConnectError, LockError, WaitError};
+pub use error::{CallError, ConditionError, ConnectError, LockError, WaitError};
 pub use lock::Lock;
+#[cfg(feature = "tls")]
+pub use tls::{TlsError, TlsFile, TlsIdentity, TlsOptions};
 
 /// Requests that wait for the task. A caller beyond that waits in `send`; the task takes all there are in
 /// one turn, so this is also how many transactions share one write.
@@ -57,7 +64,7 @@ pub struct ConnectOptions {
     /// Silence after which the server is probed, and as much again until the connection is given up.
     /// `None`: never.
     pub probe_interval: Option<Duration>,
-    /// How long one address may take to accept.
+    /// How long one address may take to accept, TLS included.
     pub connect_timeout: Duration,
     /// Whether only the leader of a cluster will do. Any member that is in contact with its cluster serves as well:
     /// it forwards what is written. A client that is not the leader's any more moves on.
@@ -72,6 +79,9 @@ pub struct ConnectOptions {
     /// together; not where all remotes are `unix:`. For many clients: their number by the connections that the server
     /// takes a second (about 30 when each wants a dump), so 6 s for 200.
     pub spread: Duration,
+    /// For `ssl:` addresses, which need it.
+    #[cfg(feature = "tls")]
+    pub tls: Option<TlsOptions>,
 }
 
 impl Default for ConnectOptions {
@@ -84,6 +94,8 @@ impl Default for ConnectOptions {
             min_backoff: Duration::from_millis(100),
             max_backoff: Duration::from_secs(4),
             spread: Duration::from_secs(1),
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 }
@@ -129,6 +141,31 @@ impl Client {
         let mut connector = Connector::new(remotes.clone(), options, monitor, peer_sender);
         let empty = Replica::new(connector.monitor().clone());
         let (connection, replica) = connector.connect(&empty).await?;
+        Ok(Self::new(connector, connection, replica, peer))
+    }
+
+    /// A client on a stream that is connected already: to a server that connected to us, as those do that `ovs-vsctl
+    /// set-manager tcp:...` tells of us. `remote` is what error texts call it. Resolves when the replica is there.
+    /// Must be called within a tokio runtime. When the stream ends the client is closed.
+    pub async fn over(
+        stream: impl AsyncRead + AsyncWrite + Send + 'static,
+        remote: Remote,
+        monitor: Monitor,
+        options: ConnectOptions,
+    ) -> Result<Self, ConnectError> {
+        let (peer_sender, peer) = watch::channel(None);
+        let mut connector = Connector::new(remote.clone().into(), options, monitor, peer_sender);
+        let empty = Replica::new(connector.monitor().clone());
+        let (connection, replica) = connector.over(Box::pin(stream), &remote, &empty).await?;
+        Ok(Self::new(connector, connection, replica, peer))
+    }
+
+    fn new(
+        connector: Connector,
+        connection: Connection,
+        replica: Replica,
+        peer: watch::Receiver<Option<Peer>>,
+    ) -> Self {
         let (commands, command_queue) = mpsc::channel(COMMANDS);
         let (replica_sender, replica_receiver) = watch::channel(Arc::new(replica.clone()));
         let (update_sender, _) = broadcast::channel(UPDATES);
@@ -145,7 +182,7 @@ impl Client {
             wakeup.clone(),
         );
         tokio::spawn(task.run(connection));
-        Ok(Self { commands, replica: replica_receiver, updates, state, peer, wakeup })
+        Self { commands, replica: replica_receiver, updates, state, peer, wakeup }
     }
 
     /// The newest replica. It never changes; ask again for a newer one.
@@ -195,6 +232,14 @@ impl Client {
         let _ = self.commands.send(Command::ForgetCluster).await;
     }
 
+    /// Gives up the connection for another one, made at once, with the next remote: for another view of a cluster, or
+    /// with certificates that have changed. [`state`](Self::state) tells when it is there. Transactions under way
+    /// end as if it had been lost. A client [over](Self::over) a stream is closed.
+    pub async fn reconnect(&self) {
+        // The client was closed: there is no connection.
+        let _ = self.commands.send(Command::Reconnect).await;
+    }
+
     /// Waits until `predicate` holds of the replica, and gives that replica.
     pub async fn wait_for(
         &self,
@@ -208,6 +253,19 @@ impl Client {
             Ok(Err(_)) => Err(WaitError::Closed),
             Ok(Ok(replica)) => Ok(replica.clone()),
         }
+    }
+
+    /// Changes which rows are copied; a table that is not named keeps its condition. Resolves when the server has
+    /// acknowledged it and [`replica`](Self::replica) shows it. What is asked for while there is no connection, or
+    /// while a change is under way, is kept and sent then; of several wishes for one table the last counts, for
+    /// whoever waits. A caller that stops waiting does not take it back. When the server refuses the condition of
+    /// one table, those of the others still come into force. See [`Conditions`] for servers that have no
+    /// conditions.
+    pub async fn set_conditions(&self, conditions: Conditions) -> Result<(), ConditionError> {
+        let (answer, outcome) = oneshot::channel();
+        let command = Command::SetConditions { conditions, answer };
+        self.commands.send(command).await.map_err(|_| ConditionError::Closed)?;
+        outcome.await.unwrap_or(Err(ConditionError::Closed))
     }
 
     /// Sends a transaction and waits for the server's answer. When it is `Ok`, [`replica`](Self::replica)

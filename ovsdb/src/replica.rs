@@ -137,6 +137,12 @@ impl Replica {
         self.transaction = transaction.or(self.transaction);
     }
 
+    /// Makes a copy that cannot be resumed from: it may not be what the server would believe it to be, as after
+    /// conditions that were not acknowledged.
+    pub fn forget_transaction(&mut self) {
+        self.transaction = None;
+    }
+
     /// The copy at the beginning of another connection: `dump` is the whole of it, or where the server
     /// `resumed` what `self` missed. Serial numbers go on.
     pub fn begin_again(

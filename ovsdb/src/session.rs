@@ -7,6 +7,7 @@
 //! [`poll_event`](Session::poll_event). After an error the connection is to be closed; [`Reconnect`] says which remote
 //! is next and when, and [`Retry`] what becomes of a transaction whose outcome is not known.
 
+mod conditions;
 mod member;
 mod monitoring;
 mod reconnect;
@@ -24,10 +25,11 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::monitor::{Monitor, Updates};
+use crate::monitor::{Monitor, MonitorCondition, Updates};
 use crate::notation::{Committed, Operation, ServerError, TransactError, Transaction};
 use crate::replica::ReplicaError;
 use crate::wire::{self, EnvelopeError, Framer, FramingError, Message};
+use conditions::ConditionChanges;
 use monitoring::Monitoring;
 use server_database::{SERVER_MONITOR_ID, ServerDatabase};
 
@@ -51,7 +53,8 @@ pub enum Event {
     /// The copy begins: the dump, or after a resume what was missed. Comes again when the database was converted to
     /// another schema.
     Monitored {
-        /// What the server monitors: as asked for, less what it does not have.
+        /// What the server monitors: as asked for, less what it does not have. Without the conditions, which may
+        /// change later.
         monitor: Arc<Monitor>,
         /// Rows.
         updates: Updates,
@@ -66,6 +69,22 @@ pub enum Event {
         updates: Updates,
         /// The transaction it reflects, where the server names it.
         transaction: Option<Uuid>,
+    },
+    /// The condition of a table is in force, and the copy shows it.
+    ConditionAcknowledged {
+        /// Name of the table.
+        table: String,
+        /// As asked for.
+        condition: MonitorCondition,
+    },
+    /// The server refused the condition of a table; the one before stays in force.
+    ConditionRefused {
+        /// Name of the table.
+        table: String,
+        /// As asked for.
+        condition: MonitorCondition,
+        /// The server's words.
+        error: ServerError,
     },
     /// A transaction was answered.
     Transacted {
@@ -169,6 +188,7 @@ pub struct Session {
     /// Answers to transactions, kept back until the dump that shows their effect.
     held: VecDeque<Event>,
     monitoring: Monitoring,
+    conditions: ConditionChanges,
     /// Locks wanted; whether each is ours.
     locks: BTreeMap<String, bool>,
     probe_interval: Option<Duration>,
@@ -181,6 +201,8 @@ enum Request {
     ServerDatabase,
     Schema,
     Monitor,
+    /// Of one table.
+    MonitorCondChange(String),
     Transact {
         operations: usize,
     },
@@ -204,6 +226,7 @@ impl Session {
             server: ServerDatabase::new(config.leader_only, config.seen),
             held: VecDeque::new(),
             monitoring: Monitoring::new(config.monitor, config.copied, config.last_transaction),
+            conditions: ConditionChanges::default(),
             locks: BTreeMap::new(),
             probe_interval: config.probe_interval,
             last_received: now,
@@ -391,6 +414,7 @@ impl Session {
             Request::ServerDatabase => return self.server_database_answered(outcome),
             Request::Schema => return self.schema_answered(outcome),
             Request::Monitor => return self.monitor_answered(outcome),
+            Request::MonitorCondChange(table) => return self.condition_answered(table, outcome.map(drop)),
             Request::Transact { operations } => {
                 let outcome = match outcome {
                     Ok(result) => crate::notation::parse_results(result, operations),

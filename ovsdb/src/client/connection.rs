@@ -1,5 +1,6 @@
 use std::future::poll_fn;
 use std::io;
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -20,7 +21,7 @@ const READ_BUFFER: usize = 64 * 1024;
 /// Until the next attempt when as many wait to be accepted as the server lets wait: no event tells of a place.
 const BACKLOG_FULL: Duration = Duration::from_millis(10);
 
-trait Stream: AsyncRead + AsyncWrite + Send {}
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Send> Stream for S {}
 
@@ -48,7 +49,17 @@ impl Connection {
         config: SessionConfig,
         previous: &Replica,
     ) -> Result<Established, ConnectError> {
-        let stream = connect(remote, options).await?;
+        Self::over(connect(remote, options).await?, remote, options, config, previous).await
+    }
+
+    /// The same on a stream that is connected already.
+    pub(super) async fn over(
+        stream: Pin<Box<dyn Stream>>,
+        remote: &Remote,
+        options: &ConnectOptions,
+        config: SessionConfig,
+        previous: &Replica,
+    ) -> Result<Established, ConnectError> {
         let failed = |source| ConnectError::Session { remote: remote.clone(), source };
         let session = Session::new(config, Instant::now()).map_err(failed)?;
         let buffer = vec![0; READ_BUFFER].into();
@@ -74,8 +85,8 @@ impl Connection {
                         ConnectError::Member { remote: remote.clone(), source }
                     }
                     ConnectionLost::Session(source) => failed(source),
-                    ConnectionLost::Io(source) => ConnectError::Io { remote: remote.clone(), source },
-                    ConnectionLost::Closed | ConnectionLost::Replica(_) => {
+                    ConnectionLost::Io(source) => failure(source, remote, options),
+                    ConnectionLost::Closed | ConnectionLost::GivenUp | ConnectionLost::Replica(_) => {
                         ConnectError::Closed { remote: remote.clone() }
                     }
                 })?,
@@ -137,8 +148,16 @@ fn poll_io(
             Poll::Pending => break,
         }
     }
+    // TLS takes more than the socket does.
+    if let Poll::Ready(Err(error)) = stream.as_mut().poll_flush(context) {
+        return Poll::Ready(Err(error.into()));
+    }
     let mut read = ReadBuf::new(buffer);
     match stream.as_mut().poll_read(context, &mut read) {
+        // The peer left without TLS's goodbye. Messages tell where they end.
+        Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Poll::Ready(Err(ConnectionLost::Closed))
+        }
         Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
         Poll::Ready(Ok(())) => match read.filled().len() {
             0 => Poll::Ready(Err(ConnectionLost::Closed)),
@@ -151,38 +170,63 @@ fn poll_io(
 }
 
 async fn connect(remote: &Remote, options: &ConnectOptions) -> Result<Pin<Box<dyn Stream>>, ConnectError> {
-    let opened = async {
-        match remote {
-            Remote::Unix(path) => {
-                let stream = loop {
-                    match UnixStream::connect(path).await {
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                            tokio::time::sleep(BACKLOG_FULL).await;
-                        }
-                        connected => break connected?,
-                    }
-                };
-                Ok::<Pin<Box<dyn Stream>>, io::Error>(Box::pin(stream))
-            }
-            Remote::Tcp { host, port } | Remote::Ssl { host, port } => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await?;
-                stream.set_nodelay(true)?;
-                Ok::<Pin<Box<dyn Stream>>, io::Error>(Box::pin(stream))
-            }
-        }
-    };
-    let remote = remote.clone();
-    if matches!(remote, Remote::Ssl { .. }) {
-        return Err(ConnectError::Unsupported { remote });
+    match tokio::time::timeout(options.connect_timeout, open(remote, options)).await {
+        Err(_) => Err(ConnectError::TimedOut { remote: remote.clone(), after: options.connect_timeout }),
+        Ok(opened) => opened,
     }
-    match tokio::time::timeout(options.connect_timeout, opened).await {
-        Err(_) => Err(ConnectError::TimedOut { remote, after: options.connect_timeout }),
-        Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(source)) => Err(match source.kind() {
-            io::ErrorKind::NotFound => ConnectError::NoSuchSocket { remote },
-            io::ErrorKind::ConnectionRefused => ConnectError::Refused { remote },
-            io::ErrorKind::PermissionDenied => ConnectError::PermissionDenied { remote },
-            _ => ConnectError::Io { remote, source },
-        }),
+}
+
+async fn open(remote: &Remote, options: &ConnectOptions) -> Result<Pin<Box<dyn Stream>>, ConnectError> {
+    let failed = |source| failure(source, remote, options);
+    match remote {
+        Remote::Unix(path) => Ok(Box::pin(open_unix(path).await.map_err(failed)?)),
+        Remote::Tcp { host, port } => Ok(Box::pin(open_tcp(host, *port).await.map_err(failed)?)),
+        #[cfg(not(feature = "tls"))]
+        Remote::Ssl { .. } => Err(ConnectError::NoTlsOptions { remote: remote.clone() }),
+        #[cfg(feature = "tls")]
+        Remote::Ssl { host, port } => {
+            let no_options = || ConnectError::NoTlsOptions { remote: remote.clone() };
+            let tls = options.tls.as_ref().ok_or_else(no_options)?;
+            let stream = open_tcp(host, *port).await.map_err(failed)?;
+            Ok(Box::pin(tls.handshake(host, stream).await.map_err(failed)?))
+        }
+    }
+}
+
+async fn open_unix(path: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                tokio::time::sleep(BACKLOG_FULL).await;
+            }
+            connected => return connected,
+        }
+    }
+}
+
+async fn open_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// What an error of the socket means before the replica is there.
+fn failure(source: io::Error, remote: &Remote, options: &ConnectOptions) -> ConnectError {
+    let remote = remote.clone();
+    #[cfg(feature = "tls")]
+    let source = match &options.tls {
+        None => source,
+        Some(tls) => match super::tls::explained(source, tls) {
+            Ok(source) => return ConnectError::Tls { remote, source },
+            Err(source) => source,
+        },
+    };
+    #[cfg(not(feature = "tls"))]
+    let _ = options;
+    match source.kind() {
+        io::ErrorKind::NotFound => ConnectError::NoSuchSocket { remote },
+        io::ErrorKind::ConnectionRefused => ConnectError::Refused { remote },
+        io::ErrorKind::PermissionDenied => ConnectError::PermissionDenied { remote },
+        _ => ConnectError::Io { remote, source },
     }
 }

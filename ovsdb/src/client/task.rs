@@ -5,12 +5,14 @@ use serde_json::value::RawValue;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use super::conditions::ConditionWishes;
 use super::connection::Connection;
 use super::connector::Connector;
-use super::error::{CallError, ConnectError, ConnectionLost};
+use super::error::{CallError, ConditionError, ConnectError, ConnectionLost};
 use super::group::{Gathering, Outcome, Sent, Waiting};
 use super::lock::{LockFailure, LockState};
 use super::{COMMANDS, ConnectionState};
+use crate::monitor::Conditions;
 use crate::notation::{Group, TransactError, Transaction};
 use crate::replica::Replica;
 use crate::session::{Event, RequestId, Session, SessionError};
@@ -22,9 +24,11 @@ const HIGH_WATER: usize = 4 << 20;
 #[derive(Debug)]
 pub(super) enum Command {
     Transact { transaction: Transaction, grouped: bool, answer: oneshot::Sender<Outcome> },
+    SetConditions { conditions: Conditions, answer: oneshot::Sender<Result<(), ConditionError>> },
     Call { method: String, params: Box<RawValue>, answer: Answer },
     Lock { name: String, steal: bool, state: watch::Sender<LockState> },
     ForgetCluster,
+    Reconnect,
 }
 
 type Answer = oneshot::Sender<Result<Box<RawValue>, CallError>>;
@@ -32,6 +36,7 @@ type Answer = oneshot::Sender<Result<Box<RawValue>, CallError>>;
 /// Owns the connection, the replica and everything that waits for an answer.
 pub(super) struct Task {
     connector: Connector,
+    conditions: ConditionWishes,
     replica: Replica,
     commands: mpsc::Receiver<Command>,
     published: watch::Sender<Arc<Replica>>,
@@ -54,9 +59,10 @@ impl Task {
         state: watch::Sender<ConnectionState>,
         wakeup: Arc<Notify>,
     ) -> Self {
-        let (transactions, gathering, calls, locks) = Default::default();
+        let (conditions, transactions, gathering, calls, locks) = Default::default();
         Self {
             connector,
+            conditions,
             replica,
             commands,
             published,
@@ -82,8 +88,14 @@ impl Task {
             if inconsistent {
                 self.replica = Replica::clone(&self.published.borrow());
             }
-            self.connector.lost(connection, inconsistent);
+            match lost {
+                ConnectionLost::GivenUp => self.connector.given_up(connection),
+                _ => self.connector.lost(connection, inconsistent),
+            }
             self.disconnected(&lost);
+            if !self.connector.reconnects() {
+                return;
+            }
             match self.reconnect().await {
                 Some(established) => connection = established,
                 None => return,
@@ -111,7 +123,7 @@ impl Task {
         }
     }
 
-    fn handle_command(&mut self, command: Command, session: &mut Session) -> Result<(), SessionError> {
+    fn handle_command(&mut self, command: Command, session: &mut Session) -> Result<(), ConnectionLost> {
         match command {
             Command::Transact { transaction, grouped, answer } => {
                 let waiting = Waiting { transaction, answer };
@@ -119,6 +131,12 @@ impl Task {
                     self.send(waiting, session)?;
                 } else if self.gathering.add(waiting) {
                     self.send_group(session)?;
+                }
+            }
+            Command::SetConditions { conditions, answer } => {
+                let sent = conditions.clone();
+                if self.conditions.add(conditions, answer, self.connector.monitor()) {
+                    session.set_conditions(sent)?;
                 }
             }
             Command::Call { method, params, answer } => {
@@ -139,6 +157,7 @@ impl Task {
                 self.locks.insert(name, state);
             }
             Command::ForgetCluster => session.forget_cluster(),
+            Command::Reconnect => return Err(ConnectionLost::GivenUp),
         }
         Ok(())
     }
@@ -216,6 +235,13 @@ impl Task {
                 }
             }
             Event::Member(database) => self.connector.member_changed(database),
+            Event::ConditionAcknowledged { table, condition } => {
+                self.conditions.acknowledged(&table, &condition);
+                self.connector.condition_changed(table, condition);
+            }
+            Event::ConditionRefused { table, condition, error } => {
+                self.conditions.refused(&table, &condition, &error);
+            }
             Event::Monitored { .. } | Event::Updated { .. } => {}
         }
         Vec::new()
@@ -259,6 +285,10 @@ impl Task {
         for (_, answer) in self.calls.drain() {
             let _ = answer.send(Err(CallError::Disconnected));
         }
+        if !self.conditions.is_empty() {
+            // The server may have changed them or not, and the rows between may have reached us or not.
+            self.replica.forget_transaction();
+        }
         for state in self.locks.values() {
             state.send_replace(LockState::Waiting);
         }
@@ -271,7 +301,10 @@ impl Task {
                 Ok((mut connection, replica)) => {
                     self.replica = replica;
                     let _ = self.dropped_locks();
-                    let requested = self.locks.keys().try_for_each(|name| connection.session().lock(name));
+                    let session = connection.session();
+                    let requested = self.locks.keys().try_for_each(|name| session.lock(name));
+                    let requested =
+                        requested.and_then(|()| session.set_conditions(self.conditions.wishes().clone()));
                     if requested.is_err() {
                         self.connector.lost(connection, false);
                         continue;
@@ -295,6 +328,7 @@ impl Task {
     /// left.
     async fn attempt(&mut self) -> Option<Result<(Connection, Replica), ConnectError>> {
         let mut forget = false;
+        let monitor = self.connector.monitor().clone();
         let outcome = {
             let mut attempt = std::pin::pin!(self.connector.attempt(&self.replica));
             loop {
@@ -302,6 +336,9 @@ impl Task {
                     outcome = &mut attempt => break outcome,
                     command = self.commands.recv() => match command? {
                         Command::ForgetCluster => forget = true,
+                        Command::SetConditions { conditions, answer } => {
+                            self.conditions.add(conditions, answer, &monitor);
+                        }
                         command => refuse(command, &self.state),
                     },
                 }
@@ -329,7 +366,7 @@ fn refuse(command: Command, state: &watch::Sender<ConnectionState>) {
         Command::Lock { state, .. } => {
             state.send_replace(LockState::Failed(LockFailure::Disconnected));
         }
-        Command::ForgetCluster => {}
+        Command::SetConditions { .. } | Command::ForgetCluster | Command::Reconnect => {}
     }
 }
 

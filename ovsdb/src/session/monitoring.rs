@@ -5,16 +5,19 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{Event, MemberError, Request, Session, SessionError};
-use crate::monitor::{Monitor, Updates};
+use crate::monitor::{Conditions, Monitor, MonitorCondition, Updates};
 use crate::notation::ServerError;
 
 /// Our name for the one monitor of the connection.
-const MONITOR_ID: &str = "replica";
+pub(super) const MONITOR_ID: &str = "replica";
 
 /// The monitor of a connection, from the first request to the updates.
 #[derive(Debug)]
 pub(super) struct Monitoring {
+    /// Without conditions: they change, and the copy's columns do not.
     monitor: Arc<Monitor>,
+    /// As the monitor is asked for.
+    conditions: Conditions,
     last_transaction: Option<Uuid>,
     /// Columns of the copy that `last_transaction` stands for.
     copied: Arc<Monitor>,
@@ -68,7 +71,27 @@ impl Method {
 impl Monitoring {
     pub(super) fn new(wanted: Arc<Monitor>, copied: Arc<Monitor>, last_transaction: Option<Uuid>) -> Self {
         let (method, stage) = (Method::MonitorCondSince, Stage::AwaitsSchema);
-        Self { monitor: wanted.clone(), last_transaction, copied, wanted, method, stage }
+        let conditions = wanted.conditions().clone();
+        let wanted = match conditions.is_empty() {
+            true => wanted,
+            false => Arc::new(Arc::unwrap_or_clone(wanted).with_conditions(Conditions::new())),
+        };
+        Self { monitor: wanted.clone(), conditions, last_transaction, copied, wanted, method, stage }
+    }
+
+    /// What the server monitors.
+    pub(super) fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
+
+    /// A condition is in force, and is to be when the monitor is asked for again.
+    pub(super) fn condition_changed(&mut self, table: &str, condition: &MonitorCondition) {
+        self.conditions.insert(table.to_owned().into(), condition.clone());
+    }
+
+    /// Whether the server can be told which rows: it could not before Open vSwitch 2.6.
+    pub(super) fn has_conditions(&self) -> bool {
+        self.method != Method::Monitor
     }
 
     pub(super) fn is_established(&self) -> bool {
@@ -106,7 +129,9 @@ fn known(transaction: Uuid) -> Option<Uuid> {
 impl Session {
     pub(super) fn request_monitor(&mut self) -> Result<(), SessionError> {
         let method = self.monitoring.method;
-        let requests = self.monitoring.monitor.requests();
+        let none = Conditions::new();
+        let conditions = if self.monitoring.has_conditions() { &self.monitoring.conditions } else { &none };
+        let requests = self.monitoring.monitor.requests(conditions);
         let params = if method == Method::MonitorCondSince {
             let last = self.monitoring.last_transaction.unwrap_or(Uuid::nil());
             json!([&*self.database, MONITOR_ID, requests, last.to_string()])
@@ -155,7 +180,7 @@ impl Session {
         let monitor = monitoring.monitor.clone();
         self.events.push_back(Event::Monitored { monitor, updates, resumed, transaction });
         self.events.append(&mut self.held);
-        Ok(())
+        self.request_condition_changes()
     }
 
     /// An older server, or one that will not.

@@ -98,6 +98,14 @@ impl Reconnect {
         self.begin_round(now);
     }
 
+    /// The connection was given up to have another: a round begins with the next remote, without delay.
+    pub fn given_up(&mut self, now: Instant) {
+        self.connected = None;
+        self.advance();
+        self.tried = 0;
+        self.at = now;
+    }
+
     fn advance(&mut self) {
         self.position = (self.position + 1) % self.order.len().max(1);
     }

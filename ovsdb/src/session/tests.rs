@@ -1,9 +1,11 @@
+mod conditions;
+
 use std::borrow::Cow;
 
 use serde_json::Value as Json;
 
 use super::*;
-use crate::monitor::{MonitoredColumn, MonitoredTable};
+use crate::monitor::{Conditions, MonitoredColumn, MonitoredTable};
 use crate::notation::Operation;
 use crate::table::Shape;
 
@@ -35,6 +37,13 @@ impl Test {
         };
         configure(&mut config);
         Self { session: Session::new(config, now).unwrap(), now }
+    }
+
+    fn with_conditions(conditions: Conditions) -> Self {
+        Self::asking(SCHEMA, |config| {
+            let monitor = Monitor::clone(&config.monitor).with_conditions(conditions);
+            config.monitor = Arc::new(monitor);
+        })
     }
 
     /// A session with a server that says nothing of itself, about to ask for its copy.

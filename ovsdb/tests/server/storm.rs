@@ -32,7 +32,7 @@ async fn two_hundred_clients_come_back() {
 #[tokio::test]
 async fn more_clients_than_the_server_lets_wait_connect_at_once() {
     let server = server();
-    reconnect::signal("STOP", server.pid());
+    server.signal("STOP");
     let connections: Vec<_> = (0..150)
         .map(|_| {
             let remotes = server.remotes();
@@ -47,7 +47,7 @@ async fn more_clients_than_the_server_lets_wait_connect_at_once() {
     for _ in 0..150 {
         tokio::task::yield_now().await;
     }
-    reconnect::signal("CONT", server.pid());
+    server.signal("CONT");
     for connection in connections {
         within(connection).await.unwrap().unwrap();
     }

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use flowport_ovsdb::{Remote, Remotes};
 use tempfile::TempDir;
 
+const LOOPBACK: &str = "--remote=ptcp:0:127.0.0.1";
+
 /// Runs until it is dropped. Should this process be killed, its end of the pipe closes and the server,
 /// which lives as long as the `cat` that reads it, ends too.
 pub(crate) struct Server {
@@ -18,13 +20,20 @@ pub(crate) struct Server {
     databases: Vec<String>,
     /// A server of a clustered database has threads, and so runs no `cat`: it ends with our thread.
     clustered: bool,
+    /// Where else it listens than on its socket, and how.
+    listening: Vec<String>,
     running: Option<(Child, Option<ChildStdin>)>,
 }
 
 impl Server {
     /// A server with an empty database of each schema.
     pub(crate) fn start(schemas: &[&Path]) -> Self {
-        Self::with(|directory| {
+        Self::start_listening(schemas, &[LOOPBACK.to_owned()])
+    }
+
+    /// The same with these arguments instead of a TCP port.
+    pub(crate) fn start_listening(schemas: &[&Path], arguments: &[String]) -> Self {
+        Self::prepared(false, arguments.to_vec(), |directory| {
             let create = |(index, schema): (usize, &&Path)| {
                 let database = directory.join(format!("{index}.db"));
                 run_tool("ovsdb-tool", [Path::new("create"), &database, schema]);
@@ -36,18 +45,28 @@ impl Server {
 
     /// A server with the databases that `prepare` makes in the server's directory, or names.
     pub(crate) fn with(prepare: impl FnOnce(&Path) -> Vec<String>) -> Self {
-        Self::prepared(false, prepare)
+        Self::prepared(false, vec![LOOPBACK.to_owned()], prepare)
     }
 
     /// The same, where one of them is clustered.
     pub(crate) fn clustered(prepare: impl FnOnce(&Path) -> Vec<String>) -> Self {
-        Self::prepared(true, prepare)
+        Self::prepared(true, vec![LOOPBACK.to_owned()], prepare)
     }
 
-    fn prepared(clustered: bool, prepare: impl FnOnce(&Path) -> Vec<String>) -> Self {
+    /// A cluster of one server: unlike a standalone one it names its transactions, so that a copy is resumed.
+    pub(crate) fn start_cluster_of_one(schema: &Path) -> Self {
+        Self::clustered(|directory| {
+            let database = directory.join("0.db").display().to_string();
+            let address = format!("unix:{}", directory.join("raft").display());
+            run_tool("ovsdb-tool", ["create-cluster", &database, &schema.display().to_string(), &address]);
+            vec![database]
+        })
+    }
+
+    fn prepared(clustered: bool, listening: Vec<String>, prepare: impl FnOnce(&Path) -> Vec<String>) -> Self {
         let directory = TempDir::new().expect("a temporary directory");
         let databases = prepare(directory.path());
-        let mut server = Self { directory, databases, clustered, running: None };
+        let mut server = Self { directory, databases, clustered, listening, running: None };
         server.restart();
         server
     }
@@ -72,7 +91,7 @@ impl Server {
         server
             .args(&self.databases)
             .arg(format!("--remote=punix:{}", socket.display()))
-            .arg("--remote=ptcp:0:127.0.0.1")
+            .args(&self.listening)
             .arg(format!("--unixctl={}", self.control().display()))
             .arg("-vconsole:off")
             .arg(format!("--log-file={}", self.path("log").display()))
@@ -91,6 +110,14 @@ impl Server {
         };
         self.running = Some((child, stdin));
         assert!(started, "the server did not start; see its log:\n{}", self.log());
+    }
+
+    /// Killed and started again, on the port that it had.
+    pub(crate) fn listen_again_on_its_port(&mut self) {
+        let port = self.port();
+        self.kill();
+        self.listening.iter_mut().for_each(|word| *word = word.replace(":0:", &format!(":{port}:")));
+        self.restart();
     }
 
     /// SIGKILL.
@@ -116,9 +143,11 @@ impl Server {
         self.path("ctl")
     }
 
-    /// Process id of the server.
-    pub(crate) fn pid(&self) -> u32 {
-        self.running.as_ref().expect("the server runs").0.id()
+    /// Sends the server a signal, as `kill` names it.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.running.as_ref().expect("the server runs").0.id();
+        let status = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
+        assert!(run(status, "kill").success());
     }
 
     /// The TCP port on which it listens on loopback.

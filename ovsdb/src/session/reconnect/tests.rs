@@ -134,3 +134,14 @@ fn without_spread_they_would_not() {
     });
     assert!(densest(times.collect(), Duration::from_millis(30)) > 50, "on one host there are few clients");
 }
+
+#[test]
+fn a_connection_that_is_given_up_is_followed_by_another_at_once() {
+    let now = Instant::now();
+    let mut reconnect = Reconnect::new(&remotes("tcp:a:1,tcp:b:1"), options(), 1, now);
+    for remote in [1, 0, 1] {
+        reconnect.connected(now);
+        reconnect.given_up(now);
+        assert_eq!(reconnect.attempt(), Some(Attempt { remote, at: now }));
+    }
+}

@@ -78,7 +78,7 @@ async fn nothing_is_lost_and_nothing_twice() {
         let seen = watcher.replica().serial();
         match round % 4 {
             0 => member.kill(),
-            1 => reconnect::signal("STOP", member.pid()),
+            1 => member.signal("STOP"),
             2 => {
                 let control = member.control().display().to_string();
                 run_tool("ovs-appctl", ["-t", &control, "ovsdb-server/reconnect"]);
@@ -92,7 +92,7 @@ async fn nothing_is_lost_and_nothing_twice() {
         within(watcher.wait_for(|replica| replica.serial() > seen + 150, soon())).await.unwrap();
         match round % 4 {
             0 => cluster.members[round % 3].restart(),
-            1 => reconnect::signal("CONT", cluster.members[round % 3].pid()),
+            1 => cluster.members[round % 3].signal("CONT"),
             _ => {}
         }
         progress.send_replace(round);

@@ -107,7 +107,7 @@ async fn a_member_that_stands_still_is_left_for_another() {
     let client = connect_to(&cluster.remotes(), options.clone()).await;
     let first = peer(&client, |_| true).await;
     let frozen = cluster.members.iter().find(|member| Remote::Unix(member.socket()) == first.remote).unwrap();
-    reconnect::signal("STOP", frozen.pid());
+    frozen.signal("STOP");
     let second = peer(&client, |peer| peer.remote != first.remote).await;
     // Nor does a new client wait for it.
     let order = [first.remote, second.remote].map(|remote| remote.to_string()).join(",");
@@ -115,5 +115,5 @@ async fn a_member_that_stands_still_is_left_for_another() {
     let other = within(connect_to(&order.parse().unwrap(), options)).await;
     client.transact_until(add_host("a"), soon()).await.unwrap();
     within(other.wait_for(|replica| replica.count::<Host>() == 1, soon())).await.unwrap();
-    reconnect::signal("CONT", frozen.pid());
+    frozen.signal("CONT");
 }
