@@ -165,7 +165,10 @@ impl Replica {
             let rows = Arc::make_mut(&mut self.tables[update.table]);
             if rows.is_empty() && update.rows.iter().all(|(_, change)| change.new_row().is_some()) {
                 let new = update.rows.iter();
-                rows.load(new.filter_map(|(uuid, change)| Some((*uuid, change.new_row()?.clone()))));
+                let new = new.filter_map(|(uuid, change)| Some((*uuid, change.new_row()?.clone())));
+                if let Some(uuid) = rows.load(new) {
+                    return Err(ReplicaError::KnownRow { table: spec.name.to_string(), uuid });
+                }
                 continue;
             }
             for (uuid, change) in update.rows {
