@@ -124,8 +124,14 @@ pub struct Peer {
 }
 
 impl Client {
-    /// Connects to the first of `remotes` that answers, and resolves when the first full replica is there.
-    /// Must be called within a tokio runtime. From then on the client reconnects by itself.
+    /// Tries each of `remotes` once, up to the first that answers and will do, and resolves when the first full replica
+    /// is there. Must be called within a tokio runtime. From then on the client reconnects by itself, whenever the
+    /// connection is lost and when the server is not fit any more: without contact to its cluster, or with
+    /// [`leader_only`](ConnectOptions::leader_only) not its leader.
+    ///
+    /// # Errors
+    ///
+    /// Why the last of the remotes would not do.
     pub async fn connect(
         remotes: &Remotes,
         monitor: Monitor,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flowport_ovsdb::monitor::{Conditions, Updates};
-use flowport_ovsdb::session::{Event, Session, SessionConfig};
+use flowport_ovsdb::session::{ClusterSeen, Event, Session, SessionConfig};
 use flowport_ovsdb::table::Shape;
 use flowport_ovsdb::wire::{Framer, FramingError, Message};
 use flowport_ovsdb::{Monitor, Operation, Replica, Table, Transaction, Uuid, Value, Where};
@@ -133,14 +133,38 @@ fn compare<T: Table + std::fmt::Debug>(before: &Replica, after: &Replica) {
     }
 }
 
+/// A server that says nothing of itself, and has the whole database.
+const BEGINNING: &str = r#"{"id":0,"result":null,"error":{"error":"unknown database"}}
+    {"id":1,"result":{"name":"D","tables":{
+        "One":{"columns":{
+            "name":{"type":"string"},
+            "tag":{"type":{"key":"integer","min":0}},
+            "trunks":{"type":{"key":"integer","min":0,"max":"unlimited"}},
+            "ids":{"type":{"key":"string","value":"string","min":0,"max":"unlimited"}}}},
+        "Two":{"columns":{
+            "row":{"type":{"key":"uuid","min":0}},
+            "rate":{"type":"real"},
+            "up":{"type":"boolean"}}}}},"error":null}"#;
+
 /// Feeds a session, which has asked for all that can be asked, with pieces of the bytes, while time passes.
 pub fn session(bytes: &[u8]) {
     let mut now = Instant::now();
     let probe_interval = Some(Duration::from_secs(1));
-    let config = SessionConfig { monitor: monitor(), last_transaction: None, probe_interval };
+    let config = SessionConfig {
+        monitor: monitor(),
+        last_transaction: None,
+        copied: monitor(),
+        leader_only: false,
+        seen: ClusterSeen::default(),
+        probe_interval,
+    };
     let Ok(mut session) = Session::new(config, now) else { return };
+    // With a zero first, the beginning is in the bytes too.
+    if bytes.first() != Some(&0) {
+        session.handle_bytes(BEGINNING.as_bytes(), now).expect("as a server begins");
+    }
     let select = Transaction::new().with(Operation::select(Where::<One>::all()));
-    // Monitor, lock, transaction, call, and when the copy is there the conditions: requests 0 to 4.
+    // Requests 2 to 6: monitor, lock, transaction, call, and when the copy is there the conditions.
     let _ = session.lock("l");
     let _ = session.transact(&select);
     let _ = session.call("list_dbs", &[0; 0]);

@@ -1,8 +1,9 @@
 use std::future::poll_fn;
 use std::io;
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -16,6 +17,9 @@ use crate::session::{Event, Session, SessionConfig, SessionError};
 
 /// Bytes asked of the socket at once. A dump comes in many; what a server sends in one write fits.
 const READ_BUFFER: usize = 64 * 1024;
+
+/// Until the next attempt when as many wait to be accepted as the server lets wait: no event tells of a place.
+const BACKLOG_FULL: Duration = Duration::from_millis(10);
 
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send {}
 
@@ -175,7 +179,7 @@ async fn connect(remote: &Remote, options: &ConnectOptions) -> Result<Pin<Box<dy
 async fn open(remote: &Remote, options: &ConnectOptions) -> Result<Pin<Box<dyn Stream>>, ConnectError> {
     let failed = |source| failure(source, remote, options);
     match remote {
-        Remote::Unix(path) => Ok(Box::pin(UnixStream::connect(path).await.map_err(failed)?)),
+        Remote::Unix(path) => Ok(Box::pin(open_unix(path).await.map_err(failed)?)),
         Remote::Tcp { host, port } => Ok(Box::pin(open_tcp(host, *port).await.map_err(failed)?)),
         #[cfg(not(feature = "tls"))]
         Remote::Ssl { .. } => Err(ConnectError::NoTlsOptions { remote: remote.clone() }),
@@ -185,6 +189,17 @@ async fn open(remote: &Remote, options: &ConnectOptions) -> Result<Pin<Box<dyn S
             let tls = options.tls.as_ref().ok_or_else(no_options)?;
             let stream = open_tcp(host, *port).await.map_err(failed)?;
             Ok(Box::pin(tls.handshake(host, stream).await.map_err(failed)?))
+        }
+    }
+}
+
+async fn open_unix(path: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                tokio::time::sleep(BACKLOG_FULL).await;
+            }
+            connected => return connected,
         }
     }
 }

@@ -50,7 +50,6 @@ pub(super) struct Task {
 }
 
 impl Task {
-    #[expect(clippy::too_many_arguments, reason = "called once, each a field")]
     pub(super) fn new(
         connector: Connector,
         replica: Replica,

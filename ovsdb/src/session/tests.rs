@@ -235,6 +235,12 @@ fn is_patient_while_the_server_makes_the_dump() {
     test.advance(PROBE * 3).unwrap();
     assert!(test.sent().is_empty());
     assert_eq!(test.session.poll_timeout(), Some(test.now - PROBE * 3 + PATIENCE_FOR_DUMP));
+    // Not in total: as long as it comes in, it may take its time.
+    for byte in "{\"id\":2,  ".chars() {
+        test.now += PATIENCE_FOR_DUMP - Duration::from_millis(1);
+        test.receive(&byte.to_string()).unwrap();
+        assert_eq!(test.session.poll_timeout(), Some(test.now + PATIENCE_FOR_DUMP));
+    }
 }
 
 #[test]

@@ -6,12 +6,14 @@
 #[allow(dead_code, reason = "the other tests use the rest")]
 mod support;
 
+mod cluster;
 mod conditions;
 mod connect;
 mod lock;
 mod random;
 mod reconnect;
 mod schema;
+mod storm;
 mod transact;
 mod updates;
 

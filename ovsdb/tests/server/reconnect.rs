@@ -86,6 +86,36 @@ async fn a_transaction_in_flight_has_an_unknown_outcome() {
 }
 
 #[tokio::test]
+async fn who_waits_for_an_outcome_waits_for_a_server() {
+    let mut server = server();
+    let client = Client::connect(&server.remotes(), monitor(), eager()).await.unwrap();
+    let bridge = add_bridge(&client, "br0").await;
+    server.kill();
+    let mut state = client.state();
+    within(state.wait_for(|state| matches!(state, ConnectionState::Disconnected { .. }))).await.unwrap();
+    let waiting: Vec<_> = (0..20)
+        .map(|index| {
+            let (client, transaction) = (client.clone(), add_port(bridge, &format!("p{index}")));
+            tokio::spawn(async move {
+                match index % 2 {
+                    0 => client.transact_until(transaction, soon()).await,
+                    _ => client.transact_grouped_until(transaction, soon()).await,
+                }
+            })
+        })
+        .collect();
+    let passed = client.transact_until(add_port(bridge, "p20"), Instant::now()).await.unwrap_err();
+    assert!(matches!(passed, TransactError::NotConnected { .. }), "{passed:?}");
+    server.restart();
+    for outcome in waiting {
+        within(outcome).await.unwrap().unwrap();
+    }
+    assert_eq!(client.replica().count::<Port>(), 21);
+    let conflict = client.transact_until(add_port(bridge, "p0"), soon()).await.unwrap_err();
+    assert!(matches!(conflict, TransactError::Constraint { .. }), "a refusal is the answer: {conflict:?}");
+}
+
+#[tokio::test]
 async fn a_server_that_stands_still_is_given_up() {
     let server = server();
     let options = ConnectOptions { probe_interval: Some(Duration::from_millis(50)), ..eager() };

@@ -1,5 +1,6 @@
 //! A private ovsdb-server: any user, nothing of the machine's own Open vSwitch is touched.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -13,10 +14,13 @@ use tempfile::TempDir;
 /// which lives as long as the `cat` that reads it, ends too.
 pub(crate) struct Server {
     directory: TempDir,
-    running: Option<(Child, ChildStdin)>,
+    /// As on the command line: files, or `relay:`.
+    databases: Vec<String>,
+    /// A server of a clustered database has threads, and so runs no `cat`: it ends with our thread.
     clustered: bool,
     /// Where else it listens than on its socket, and how.
     listening: Vec<String>,
+    running: Option<(Child, Option<ChildStdin>)>,
 }
 
 impl Server {
@@ -27,35 +31,46 @@ impl Server {
 
     /// The same with these arguments instead of a TCP port.
     pub(crate) fn start_listening(schemas: &[&Path], arguments: &[String]) -> Self {
-        let mut server = Self::prepare(false);
-        server.listening = arguments.to_vec();
-        for (index, schema) in schemas.iter().enumerate() {
-            let database = server.path(&format!("{index}.db"));
-            let status = command("ovsdb-tool").arg("create").arg(database).arg(schema).status();
-            assert!(run(status, "ovsdb-tool").success(), "cannot create a database of {}", schema.display());
-        }
-        server.restart();
-        server
+        Self::prepared(false, arguments, |directory| {
+            let create = |(index, schema): (usize, &&Path)| {
+                let database = directory.join(format!("{index}.db"));
+                run_tool("ovsdb-tool", [Path::new("create"), &database, schema]);
+                database.display().to_string()
+            };
+            schemas.iter().enumerate().map(create).collect()
+        })
+    }
+
+    /// A server with the databases that `prepare` makes in the server's directory, or names.
+    pub(crate) fn with(prepare: impl FnOnce(&Path) -> Vec<String>) -> Self {
+        Self::prepared(false, &["--remote=ptcp:0:127.0.0.1".to_owned()], prepare)
+    }
+
+    /// The same, where one of them is clustered.
+    pub(crate) fn clustered(prepare: impl FnOnce(&Path) -> Vec<String>) -> Self {
+        Self::prepared(true, &["--remote=ptcp:0:127.0.0.1".to_owned()], prepare)
     }
 
     /// A cluster of one server: unlike a standalone one it names its transactions, so that a copy is resumed.
     pub(crate) fn start_cluster_of_one(schema: &Path) -> Self {
-        let mut server = Self::prepare(true);
-        let address = format!("unix:{}", server.path("raft.sock").display());
-        let database = server.path("0.db");
-        let status =
-            command("ovsdb-tool").arg("create-cluster").arg(database).arg(schema).arg(address).status();
-        assert!(run(status, "ovsdb-tool").success(), "cannot create a cluster of {}", schema.display());
+        Self::clustered(|directory| {
+            let database = directory.join("0.db");
+            let address = format!("unix:{}", directory.join("raft.sock").display());
+            run_tool("ovsdb-tool", [Path::new("create-cluster"), &database, schema, Path::new(&address)]);
+            vec![database.display().to_string()]
+        })
+    }
+
+    fn prepared(clustered: bool, listening: &[String], prepare: impl FnOnce(&Path) -> Vec<String>) -> Self {
+        let directory = TempDir::new().expect("a temporary directory");
+        let databases = prepare(directory.path());
+        let mut server =
+            Self { directory, databases, clustered, listening: listening.to_vec(), running: None };
         server.restart();
         server
     }
 
-    fn prepare(clustered: bool) -> Self {
-        let directory = TempDir::new().expect("a temporary directory");
-        Self { directory, running: None, clustered, listening: vec!["--remote=ptcp:0:127.0.0.1".to_owned()] }
-    }
-
-    /// Starts on the databases as they are. Returns when the server listens: it runs our `echo` then.
+    /// Starts on the databases as they are. Returns when the server listens.
     pub(crate) fn restart(&mut self) {
         self.restart_at(&self.socket());
     }
@@ -63,47 +78,37 @@ impl Server {
     /// The same, listening elsewhere.
     pub(crate) fn restart_at(&mut self, socket: &Path) {
         self.kill();
-        let deadline = Instant::now() + Duration::from_secs(30);
-        let databases = (0..).map(|index| self.path(&format!("{index}.db"))).take_while(|path| path.exists());
-        let mut server = match self.clustered {
-            false => command("ovsdb-server"),
-            true => {
-                // Has threads, and so no `--run`: the kernel ends it with the thread that started it.
-                let mut command = command("setpriv");
-                command.args(["--pdeathsig", "KILL", "ovsdb-server"]);
-                command
-            }
+        let mut server = if self.clustered {
+            let mut server = command("setpriv");
+            server.args(["--pdeathsig", "KILL", "ovsdb-server"]).stdin(Stdio::null());
+            server
+        } else {
+            let mut server = command("ovsdb-server");
+            server.arg("--run=echo ready; exec cat").stdin(Stdio::piped());
+            server
         };
         server
-            .args(databases)
+            .args(&self.databases)
             .arg(format!("--remote=punix:{}", socket.display()))
             .args(&self.listening)
-            .arg(format!("--unixctl={}", self.path("ctl").display()))
-            .args(["-vconsole:off", "-vsocket_util:console:info"])
+            .arg(format!("--unixctl={}", self.control().display()))
+            .arg("-vconsole:off")
             .arg(format!("--log-file={}", self.path("log").display()))
             .arg("--no-chdir")
-            .args((!self.clustered).then_some("--run=echo ready; exec cat"))
             .env("OVS_RUNDIR", self.directory.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+            .stdout(Stdio::piped());
         let mut child = run(server.spawn(), "ovsdb-server");
-        let stdin = child.stdin.take().expect("piped");
-        let stdout = BufReader::new(child.stdout.take().expect("piped"));
-        let stderr = BufReader::new(child.stderr.take().expect("piped"));
-        self.running = Some((child, stdin));
-        let said = |line: std::io::Result<String>| line.expect("the server's output is readable");
-        let ready = match self.clustered {
-            false => stdout.lines().map(said).next().is_some_and(|line| line == "ready"),
-            // It says so of one of its sockets, when a single member has elected itself long since.
-            true => {
-                stderr.lines().map(said).any(|line| line.contains("listening on port"))
-                    && std::iter::repeat_with(|| UnixStream::connect(socket).is_ok())
-                        .take_while(|_| Instant::now() < deadline)
-                        .any(|connected| connected)
-            }
+        let stdin = child.stdin.take();
+        let started = if self.clustered {
+            listens(&mut child, socket)
+        } else {
+            let mut line = String::new();
+            let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+            stdout.read_line(&mut line).expect("the server's output is readable");
+            line == "ready\n"
         };
-        assert!(ready, "the server did not start; see its log:\n{}", self.log());
+        self.running = Some((child, stdin));
+        assert!(started, "the server did not start; see its log:\n{}", self.log());
     }
 
     /// Killed and started again, on the port that it had.
@@ -132,6 +137,11 @@ impl Server {
         Remote::Unix(self.socket()).into()
     }
 
+    /// Where it takes the commands of `ovs-appctl`.
+    pub(crate) fn control(&self) -> PathBuf {
+        self.path("ctl")
+    }
+
     /// Sends the server a signal, as `kill` names it.
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.running.as_ref().expect("the server runs").0.id();
@@ -139,11 +149,11 @@ impl Server {
         assert!(run(status, "kill").success());
     }
 
-    /// The port that it listens on since it was started last.
+    /// The TCP port on which it listens on loopback.
     pub(crate) fn port(&self) -> u16 {
         let log = self.log();
-        let port = log.rsplit("listening on port ").next().expect("the log names the port");
-        port.split_whitespace().next().and_then(|port| port.parse().ok()).expect("a port")
+        let port = log.rsplit("listening on port ").next().and_then(|rest| rest.split_whitespace().next());
+        port.and_then(|port| port.parse().ok()).expect("the log names the TCP port")
     }
 
     /// What the server wrote to its log.
@@ -151,7 +161,8 @@ impl Server {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// A file in its directory.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 }
@@ -160,6 +171,25 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Waits until somebody listens at `socket`; `false` when the server ends instead.
+fn listens(server: &mut Child, socket: &Path) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while UnixStream::connect(socket).is_err() {
+        let ended = server.try_wait().expect("a child of ours").is_some();
+        if ended || Instant::now() > deadline {
+            return false;
+        }
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+    true
+}
+
+/// Runs a program to its end.
+pub(crate) fn run_tool<A: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = A>) {
+    let output = run(command(program).args(arguments).output(), program);
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Debian has the servers in `sbin`, which is not in every user's PATH.
