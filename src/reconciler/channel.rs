@@ -1,7 +1,7 @@
 //! The OpenFlow channel of a managed bridge, and how far its flow entries are from what they should be.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use flowport_openflow::PortNo;
 
@@ -25,6 +25,25 @@ pub(super) struct Channel {
     doubt: Doubt,
     /// What the bundle that is under way puts right.
     under_way: Doubt,
+    audits: Audits,
+}
+
+/// When it is looked whether somebody else has changed flow entries of ours.
+#[derive(Debug)]
+struct Audits {
+    count_at: Instant,
+    read_at: Instant,
+}
+
+/// How often the flow entries are counted: those that are missing are back this soon.
+const COUNT_EVERY: Duration = Duration::from_secs(2);
+/// How often they are read, and the groups too: what was changed in place is right again this soon.
+const READ_EVERY: Duration = Duration::from_secs(120);
+
+impl Audits {
+    fn after(now: Instant) -> Self {
+        Self { count_at: now + COUNT_EVERY, read_at: now + READ_EVERY }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -38,7 +57,7 @@ struct Doubt {
 }
 
 impl Channel {
-    pub(super) fn new(datapath: Datapath) -> Self {
+    pub(super) fn new(datapath: Datapath, now: Instant) -> Self {
         Self {
             datapath,
             lane: Lane::default(),
@@ -46,13 +65,43 @@ impl Channel {
             plan: None,
             doubt: Doubt { all: true, ..Doubt::default() },
             under_way: Doubt::default(),
+            audits: Audits::after(now),
         }
     }
 
     /// What it holds has been read.
-    pub(super) fn open(&mut self) {
+    pub(super) fn open(&mut self, now: Instant) {
         self.applied();
         self.doubt.all = true;
+        self.audits = Audits::after(now);
+    }
+
+    /// So many flow entries are there; where these are not those that were put there, they are read.
+    pub(super) fn counted(&mut self, bridge: &LinkName, flows: u64, installed: &Installed) {
+        self.lane.succeed(&());
+        let known = installed.flows().len() as u64;
+        if flows != known {
+            tracing::warn!(%bridge, flows, known, "flow entries were changed by somebody else: putting them right");
+            self.lane.begin(());
+            self.datapath.read();
+        }
+    }
+
+    /// Looks whether all is as it was left, when it is time to.
+    pub(super) fn audit(&mut self, now: Instant) {
+        if now >= self.audits.read_at {
+            self.lane.begin(());
+            self.datapath.read();
+        } else if now >= self.audits.count_at {
+            self.audits.count_at = now + COUNT_EVERY;
+            self.lane.begin(());
+            self.datapath.count();
+        }
+    }
+
+    /// When it is time to look.
+    pub(super) fn audit_at(&self) -> Instant {
+        self.audits.count_at.min(self.audits.read_at)
     }
 
     /// What was under way is done.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::model::{Attachment, EndpointId, Sandbox};
 use crate::netlink::{Netlink, Netns, Route, VethError, VethSpec};
 use crate::plan;
-use crate::state::{Datapath as Seen, LinkEffect, RecordEffect, RowEffect, Touched};
+use crate::state::{Datapath as Seen, LinkEffect, RecordEffect, RowEffect, Scope, Touched};
 
 use crate::refused::Refused;
 
@@ -182,7 +182,14 @@ impl Reconciler {
         let Self { desired, observed, datapaths, .. } = self;
         for (bridge, channel) in datapaths {
             let Some(Seen::Read(installed)) = observed.datapaths.get(bridge) else { continue };
-            if !channel.is_dirty() || !channel.lane.is_free(&(), now) {
+            if !channel.lane.is_free(&(), now) {
+                continue;
+            }
+            if !channel.is_dirty() {
+                // A command is over before anybody can interfere.
+                if matches!(desired.scope, Scope::Everything) {
+                    channel.audit(now);
+                }
                 continue;
             }
             match channel.plan(desired, observed, bridge, installed) {

@@ -386,9 +386,14 @@ impl Reconciler {
         let Some(channel) = self.datapaths.get_mut(&bridge) else { return };
         match event {
             DatapathEvent::Read(installed) => {
-                channel.open();
+                channel.open(now);
                 self.unsettle(&bridge);
                 self.observed.datapaths.insert(bridge, Seen::Read(installed));
+            }
+            DatapathEvent::Counted(flows) => {
+                if let Some(Seen::Read(installed)) = self.observed.datapaths.get(&bridge) {
+                    channel.counted(&bridge, flows, installed);
+                }
             }
             DatapathEvent::Applied(changes) => {
                 channel.applied();
@@ -439,7 +444,7 @@ impl Reconciler {
             let (rundir, reporting) = (&self.shells.rundir, &self.reporting);
             self.observed.datapaths.entry(bridge.clone()).or_insert(Seen::Opening);
             self.datapaths.entry(bridge).or_insert_with_key(|bridge| {
-                Channel::new(Datapath::open(rundir, bridge, read, reporting.clone()))
+                Channel::new(Datapath::open(rundir, bridge, read, reporting.clone()), Instant::now())
             });
         }
     }
@@ -471,6 +476,13 @@ impl Reconciler {
     /// When the next round is due by itself, after the one of `now`.
     fn deadline(&self, now: Instant) -> Option<Instant> {
         let channels = self.datapaths.values().filter_map(|channel| channel.lane.deadline(now));
+        let is_read = |bridge| matches!(self.observed.datapaths.get(bridge), Some(Seen::Read(_)));
+        let audited = self.datapaths.iter().filter(|(bridge, channel)| {
+            matches!(self.desired.scope, Scope::Everything)
+                && is_read(bridge)
+                && channel.lane.is_free(&(), now)
+        });
+        let channels = channels.chain(audited.map(|(_, channel)| channel.audit_at()));
         let waiting = self.waiting.iter().map(|waiting| waiting.deadline);
         let lanes = [
             self.links.deadline(now),

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use flowport_ovsdb::{Remote, Remotes};
 use tempfile::TempDir;
 
+const LOOPBACK: &str = "--remote=ptcp:0:127.0.0.1";
+
 /// Runs until it is dropped. Should this process be killed, its end of the pipe closes and the server,
 /// which lives as long as the `cat` that reads it, ends too.
 pub(crate) struct Server {
@@ -26,12 +28,12 @@ pub(crate) struct Server {
 impl Server {
     /// A server with an empty database of each schema.
     pub(crate) fn start(schemas: &[&Path]) -> Self {
-        Self::start_listening(schemas, &["--remote=ptcp:0:127.0.0.1".to_owned()])
+        Self::start_listening(schemas, &[LOOPBACK.to_owned()])
     }
 
     /// The same with these arguments instead of a TCP port.
     pub(crate) fn start_listening(schemas: &[&Path], arguments: &[String]) -> Self {
-        Self::prepared(false, arguments, |directory| {
+        Self::prepared(false, arguments.to_vec(), |directory| {
             let create = |(index, schema): (usize, &&Path)| {
                 let database = directory.join(format!("{index}.db"));
                 run_tool("ovsdb-tool", [Path::new("create"), &database, schema]);
@@ -43,29 +45,28 @@ impl Server {
 
     /// A server with the databases that `prepare` makes in the server's directory, or names.
     pub(crate) fn with(prepare: impl FnOnce(&Path) -> Vec<String>) -> Self {
-        Self::prepared(false, &["--remote=ptcp:0:127.0.0.1".to_owned()], prepare)
+        Self::prepared(false, vec![LOOPBACK.to_owned()], prepare)
     }
 
     /// The same, where one of them is clustered.
     pub(crate) fn clustered(prepare: impl FnOnce(&Path) -> Vec<String>) -> Self {
-        Self::prepared(true, &["--remote=ptcp:0:127.0.0.1".to_owned()], prepare)
+        Self::prepared(true, vec![LOOPBACK.to_owned()], prepare)
     }
 
     /// A cluster of one server: unlike a standalone one it names its transactions, so that a copy is resumed.
     pub(crate) fn start_cluster_of_one(schema: &Path) -> Self {
         Self::clustered(|directory| {
-            let database = directory.join("0.db");
-            let address = format!("unix:{}", directory.join("raft.sock").display());
-            run_tool("ovsdb-tool", [Path::new("create-cluster"), &database, schema, Path::new(&address)]);
-            vec![database.display().to_string()]
+            let database = directory.join("0.db").display().to_string();
+            let address = format!("unix:{}", directory.join("raft").display());
+            run_tool("ovsdb-tool", ["create-cluster", &database, &schema.display().to_string(), &address]);
+            vec![database]
         })
     }
 
-    fn prepared(clustered: bool, listening: &[String], prepare: impl FnOnce(&Path) -> Vec<String>) -> Self {
+    fn prepared(clustered: bool, listening: Vec<String>, prepare: impl FnOnce(&Path) -> Vec<String>) -> Self {
         let directory = TempDir::new().expect("a temporary directory");
         let databases = prepare(directory.path());
-        let mut server =
-            Self { directory, databases, clustered, listening: listening.to_vec(), running: None };
+        let mut server = Self { directory, databases, clustered, listening, running: None };
         server.restart();
         server
     }
