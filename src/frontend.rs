@@ -4,6 +4,7 @@
 
 mod bridges;
 mod lookup;
+mod policy;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -83,6 +84,9 @@ impl Frontend {
             Intent::AddBr(asked) => return self.add_br(asked.into(), deadline).await,
             Intent::DelBr { bridge } => return self.del_br(&bridge, deadline).await,
             Intent::Adopt { bridge } => return self.adopt(bridge, deadline).await,
+            Intent::SetIcc { bridge, vlan, icc } => return self.set_icc(bridge, vlan, icc, deadline).await,
+            Intent::Allow { bridge, rule } => return self.set_rule(bridge, &rule, true, deadline).await,
+            Intent::Disallow { bridge, rule } => return self.set_rule(bridge, &rule, false, deadline).await,
             Intent::AddTunnel(asked) => {
                 let (bridge, tunnel) = asked.into_tunnel();
                 return self.add_tunnel(bridge, tunnel, deadline).await;

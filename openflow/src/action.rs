@@ -106,6 +106,11 @@ impl Action {
         nicira::RegLoad { ofs_nbits: dst.ofs_nbits(), dst: dst.field, value }.into()
     }
 
+    /// To the port whose number a field holds (`NXAST_OUTPUT_REG`); to the controller the whole packet.
+    pub fn output_field(port: Subfield) -> Self {
+        nicira::OutputReg { ofs_nbits: port.ofs_nbits(), src: port.field, max_len: u16::MAX }.into()
+    }
+
     /// Does `actions` to a copy of the packet; neither the packet nor its fields change (`NXAST_CLONE`).
     pub fn clone_packet(actions: impl IntoIterator<Item = Self>) -> Self {
         NiciraAction::Clone(nicira::CloneActions { actions: actions.into_iter().collect() }).into()

@@ -6,6 +6,7 @@ mod demo;
 mod flows;
 mod output;
 mod ovs_docker;
+mod policy;
 mod ports;
 mod show;
 mod submit;
@@ -99,6 +100,12 @@ enum Command {
     Adopt(bridges::AdoptArgs),
     /// Join a bridge to another host's by a tunnel
     AddTunnel(bridges::AddTunnelArgs),
+    /// Let the containers of a network talk to each other (on), or keep them apart (off)
+    SetIcc(policy::SetIccArgs),
+    /// Allow connections between containers that are kept apart
+    Allow(policy::RuleArgs),
+    /// Allow them no more
+    Disallow(policy::RuleArgs),
     /// Show bridges, their ports, and whose they are
     Show(show::ShowArgs),
     /// Show the flow entries of one container, or of all
@@ -147,6 +154,9 @@ fn execute(global: &Global, command: Command) -> Result<ExitCode, Failure> {
         Command::DelPort(args) => ports::del_port(global, &args),
         Command::DelPorts(args) => ports::del_ports(global, &args),
         Command::SetVlan(args) => ports::set_vlan(global, &args),
+        Command::SetIcc(args) => policy::set_icc(global, &args),
+        Command::Allow(args) => policy::allow(global, &args),
+        Command::Disallow(args) => policy::disallow(global, &args),
         Command::AddBr(args) => bridges::add_br(global, &args),
         Command::DelBr(args) => bridges::del_br(global, &args),
         Command::Adopt(args) => bridges::adopt(global, &args),

@@ -63,6 +63,12 @@ pub(crate) fn table(bridges: &[ShownBridge]) -> String {
     for bridge in bridges {
         let who = bridge.flowport.as_deref().unwrap_or("not Flowport's");
         let _ = writeln!(text, "{} ({who}, {} datapath)", bridge.name, bridge.datapath);
+        for vlan in &bridge.isolated {
+            let _ = writeln!(text, "  containers of VLAN {vlan} are kept apart");
+        }
+        for rule in &bridge.rules {
+            let _ = writeln!(text, "  allowed: {rule}");
+        }
         let mut lines = vec![
             ["CONTAINER", "INTERFACE", "ADDRESS", "MAC", "VLAN", "PORT", "PACKETS IN/OUT"].map(str::to_owned),
         ];

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use add_port::AddPort;
 
 use crate::model::{
-    BridgeSpec, ContainerRef, DatapathType, LinkName, Remote, Tunnel, TunnelKey, TunnelKind, Vlan,
+    BridgeSpec, ContainerRef, DatapathType, LinkName, Remote, Rule, Tunnel, TunnelKey, TunnelKind, Vlan,
 };
 
 /// A change that somebody wants.
@@ -60,6 +60,30 @@ pub enum Intent {
     Adopt {
         /// The bridge.
         bridge: LinkName,
+    },
+    /// Let containers of a network talk to each other, or keep them apart (inter-container communication).
+    SetIcc {
+        /// The bridge.
+        bridge: LinkName,
+        /// The network.
+        #[serde(default)]
+        vlan: Vlan,
+        /// Whether they may.
+        icc: bool,
+    },
+    /// Allow connections between containers that are kept apart.
+    Allow {
+        /// The bridge.
+        bridge: LinkName,
+        /// Which.
+        rule: Rule,
+    },
+    /// Allow them no more.
+    Disallow {
+        /// The bridge.
+        bridge: LinkName,
+        /// Which.
+        rule: Rule,
     },
     /// Join a bridge to another host's.
     AddTunnel(AddTunnel),

@@ -8,7 +8,7 @@ use flowport_ovsdb_schema::open_vswitch::{
     Bridge, BridgeFailMode, BridgeProtocols, Interface, OpenVSwitch, Port,
 };
 
-use crate::model::{BridgeSpec, LinkName, Tunnel};
+use crate::model::{BridgeSpec, LinkName, Rule, Tunnel, Vlan};
 
 use super::{Database, LOCK, TransactionFailed, marks};
 
@@ -105,6 +105,27 @@ impl Database {
             transaction.mutate(bridge(), [Bridge::EXTERNAL_IDS.insert([(marks::BRIDGE, mark)])]);
         }
         self.commit_revision(transaction).await.map(drop)
+    }
+
+    /// Keeps the containers of a network apart, or no more.
+    pub async fn set_isolated(&self, row: Uuid, vlan: Vlan, isolated: bool) -> Result<(), TransactionFailed> {
+        self.mark_bridge(row, marks::isolated(vlan), isolated).await
+    }
+
+    /// Adds a rule, or takes it away.
+    pub async fn set_rule(&self, row: Uuid, rule: &Rule, allowed: bool) -> Result<(), TransactionFailed> {
+        self.mark_bridge(row, marks::allow(rule), allowed).await
+    }
+
+    async fn mark_bridge(&self, row: Uuid, mark: String, there: bool) -> Result<(), TransactionFailed> {
+        let mut transaction = self.transaction();
+        let bridge = Where::<Bridge>::row(row);
+        if there {
+            transaction.mutate(bridge, [Bridge::EXTERNAL_IDS.put([(mark, "true".to_owned())])]);
+        } else {
+            transaction.mutate(bridge, [Bridge::EXTERNAL_IDS.remove([mark])]);
+        }
+        self.commit(transaction).await.map(drop)
     }
 
     /// Inserts a tunnel port.

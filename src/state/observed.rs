@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use flowport_ovsdb::Uuid;
 
-use crate::model::{Attachment, DEFAULT_MTU, EndpointId, LinkName, Mac, Owner, Sandbox, TunnelKind, Vlan};
+use crate::model::{
+    Attachment, DEFAULT_MTU, EndpointId, LinkName, Mac, Owner, Policy, Sandbox, TunnelKind, Vlan,
+};
 
 use super::{Datapath, Tracked};
 
@@ -79,6 +81,8 @@ pub struct Bridge {
     pub userspace: bool,
     /// Its ports that are no endpoint's.
     pub ports: Vec<BridgePort>,
+    /// Who may talk to whom on it.
+    pub policy: Policy,
 }
 
 /// A port that is no endpoint's: the bridge's own, an uplink, a tunnel, or another's.
