@@ -9,10 +9,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 pub use fields::OxmField;
 pub use tun_metadata::TunMetadata;
 
-use crate::flow_match::Fields;
 use crate::types::MacAddr;
 use crate::wire::macros::{wire_code, wire_flags};
-use crate::wire::{DecodeError, Fixed, Payload, Reader, Wire};
+use crate::wire::{DecodeError, Fixed, Payload, Reader, Reason, Wire};
+use smallvec::SmallVec;
 
 /// The class of fields whose header is followed by an experimenter's number.
 const EXPERIMENTER_CLASS: u16 = 0xffff;
@@ -116,14 +116,6 @@ impl<T: Fixed> Masked<T> {
 
     fn is_canonical(&self) -> bool {
         self.mask.is_none() || self.canonical() == Some(*self)
-    }
-
-    #[inline]
-    fn encode(&self, out: &mut Vec<u8>) {
-        self.value.encode(out);
-        if let Some(mask) = &self.mask {
-            mask.encode(out);
-        }
     }
 }
 
@@ -243,7 +235,7 @@ impl Wire for OxmHeader {
         };
         match size {
             Some(size) if field & 1 == 0 => Ok(Self { class, field: field >> 1, size, experimenter }),
-            _ => Err(start.error(crate::wire::Reason::Value(u32::from_be_bytes([a, b, field, len]).into()))),
+            _ => Err(start.error(Reason::Value(u32::from_be_bytes([a, b, field, len]).into()))),
         }
     }
 }
@@ -291,7 +283,7 @@ impl OxmUnknown {
 }
 
 /// A field cut out of the message, its value not looked at.
-struct RawField<'a> {
+pub(crate) struct RawField<'a> {
     class: u16,
     field: u8,
     masked: bool,
@@ -303,26 +295,56 @@ struct RawField<'a> {
 }
 
 impl<'a> RawField<'a> {
+    /// The first field of several, and the others; none if the bytes do not hold one.
     #[inline]
-    fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let outer = r.enter("OxmField");
-        let [a, b, field, len] = r.array()?;
+    pub(crate) fn split(fields: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let (&[a, b, field, len], rest) = fields.split_first_chunk()?;
+        let (whole, rest) = rest.split_at_checked(len.into())?;
         let class = u16::from_be_bytes([a, b]);
-        let whole = r.take(len.into())?;
-        r.leave(outer);
-        let (experimenter, value) = match (class, whole) {
-            (EXPERIMENTER_CLASS, [a, b, c, d, value @ ..]) => (u32::from_be_bytes([*a, *b, *c, *d]), value),
-            (EXPERIMENTER_CLASS, short) => {
-                let reason = crate::wire::Reason::Truncated { need: 4, have: short.len() };
-                return Err(r.error(reason));
+        let (experimenter, value) = match class {
+            EXPERIMENTER_CLASS => {
+                whole.split_first_chunk().map(|(vendor, rest)| (u32::from_be_bytes(*vendor), rest))?
             }
-            (_, value) => (0, value),
+            _ => (0, whole),
         };
-        Ok(Self { class, field: field >> 1, masked: field & 1 == 1, experimenter, whole, value })
+        Some((Self { class, field: field >> 1, masked: field & 1 == 1, experimenter, whole, value }, rest))
     }
 
-    fn id(&self) -> OxmId {
+    #[inline]
+    fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let fields = r.peek();
+        let Some((raw, rest)) = Self::split(fields) else { return Err(Self::why_not(r)) };
+        r.take(fields.len() - rest.len())?;
+        Ok(raw)
+    }
+
+    /// Why there is no field at the cursor.
+    #[cold]
+    fn why_not(r: &mut Reader<'a>) -> DecodeError {
+        r.enter("OxmField");
+        let whole = r.array().and_then(|[_, _, _, len]: [u8; 4]| r.take(len.into()));
+        let have = match whole {
+            Ok(short) => short.len(),
+            Err(error) => return error,
+        };
+        r.error(Reason::Truncated { need: 4, have })
+    }
+
+    /// Header, value and mask: how many bytes they take.
+    pub(crate) fn len(&self) -> usize {
+        4 + self.whole.len()
+    }
+
+    #[inline]
+    pub(crate) fn id(&self) -> OxmId {
         OxmId { class: self.class, experimenter: self.experimenter, field: self.field }
+    }
+
+    /// The field with its value.
+    pub(crate) fn read(&self) -> OxmField {
+        let mut field = None;
+        OxmField::decode_raw(self, |read| field = Some(read));
+        field.unwrap_or_else(|| self.unknown())
     }
 
     fn unknown(&self) -> OxmField {
@@ -332,27 +354,49 @@ impl<'a> RawField<'a> {
     }
 }
 
-/// The fields that fill the reader, and whether they are as a canonical match has them: in order, each in canonical form.
-pub(crate) fn decode_fields(r: &mut Reader<'_>) -> Result<(Fields, bool), DecodeError> {
-    if r.remaining() == 0 {
-        return Ok((Fields::default(), true));
-    }
-    let raw = RawField::decode(r)?;
-    if r.remaining() == 0 {
-        let mut one = None;
-        let canonical = OxmField::decode_raw(&raw, |field| one = Some(field));
-        return Ok((one.map_or_else(Fields::default, Fields::One), canonical));
-    }
-    let mut fields = Vec::with_capacity(1 + r.remaining().div_ceil(OxmField::TYPICAL_SIZE));
-    let mut canonical = OxmField::decode_raw(&raw, |field| fields.push(field));
-    let mut last = raw.id().rank();
+/// Takes the fields that fill the reader; true if they are as a canonical match has them: in order, each in canonical
+/// form.
+#[inline]
+pub(crate) fn check_fields(r: &mut Reader<'_>) -> Result<bool, DecodeError> {
+    let (mut canonical, mut last) = (true, None);
     while r.remaining() > 0 {
         let raw = RawField::decode(r)?;
-        let rank = raw.id().rank();
-        canonical &= OxmField::decode_raw(&raw, |field| fields.push(field)) && last < rank;
+        let rank = Some(raw.id().rank());
+        // Without a mask a field has but one form.
+        canonical &= last < rank && (!raw.masked || OxmField::decode_raw(&raw, drop));
         last = rank;
     }
-    Ok((fields.into(), canonical))
+    Ok(canonical)
+}
+
+/// Header, experimenter, value and mask of all fields but those whose size is not constant.
+const MAX_FIELD: usize = 4 + 4 + 2 * 16;
+
+/// The wire form of one field.
+pub(crate) type FieldBytes = SmallVec<[u8; MAX_FIELD]>;
+
+#[inline]
+fn field_bytes<T: Fixed>(class: u16, field: u8, experimenter: u32, value: Masked<T>) -> FieldBytes {
+    let mut bytes = [0; MAX_FIELD];
+    let (head, size) = (if class == EXPERIMENTER_CLASS { 8 } else { 4 }, usize::from(T::SIZE));
+    let masked = value.mask.is_some();
+    let len = head + (size << u8::from(masked));
+    let [a, b] = class.to_be_bytes();
+    bytes[..4].copy_from_slice(&[a, b, field << 1 | u8::from(masked), (len - 4) as u8]);
+    if class == EXPERIMENTER_CLASS {
+        bytes[4..8].copy_from_slice(&experimenter.to_be_bytes());
+    }
+    value.value.put(&mut bytes[head..head + size]);
+    if let Some(mask) = value.mask {
+        mask.put(&mut bytes[head + size..head + 2 * size]);
+    }
+    FieldBytes::from_buf_and_len(bytes, len)
+}
+
+fn encoded(encode: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode(&mut out);
+    out
 }
 
 #[inline]

@@ -335,6 +335,10 @@ impl Fixed for MacAddr {
     fn from_wire(bytes: &[u8]) -> Option<Self> {
         Fixed::from_wire(bytes).map(Self)
     }
+    #[inline]
+    fn put(self, place: &mut [u8]) {
+        self.0.put(place);
+    }
 }
 
 /// 128 bits: a double-double register or a connection's label. `u128` without its alignment.
@@ -386,5 +390,9 @@ impl Fixed for Bits128 {
     #[inline]
     fn from_wire(bytes: &[u8]) -> Option<Self> {
         Fixed::from_wire(bytes).map(Self)
+    }
+    #[inline]
+    fn put(self, place: &mut [u8]) {
+        self.0.put(place);
     }
 }

@@ -72,7 +72,8 @@ pub struct Reader<'a> {
     bytes: &'a [u8],
     /// The buffer in which the message is, if what is read may share it.
     shared: Option<&'a Bytes>,
-    offset: u32,
+    /// Address of the byte from which offsets count: they are only worked out for errors.
+    start: usize,
     depth: u8,
     structure: &'static str,
 }
@@ -84,7 +85,7 @@ const MAX_DEPTH: u8 = 8;
 impl<'a> Reader<'a> {
     /// Reads `bytes` as `structure`; offsets in errors count from their start.
     pub fn new(structure: &'static str, bytes: &'a [u8]) -> Self {
-        Self { bytes, shared: None, offset: 0, depth: 0, structure }
+        Self { bytes, shared: None, start: bytes.as_ptr().addr(), depth: 0, structure }
     }
 
     /// Reads `bytes`, which are a part of `buffer`, as `structure`; payloads will share the buffer.
@@ -127,8 +128,13 @@ impl<'a> Reader<'a> {
     }
 
     /// The error for what is at the cursor.
+    #[cold]
     pub fn error(&self, reason: Reason) -> DecodeError {
-        DecodeError { structure: self.structure, offset: self.offset as usize, reason }
+        DecodeError { structure: self.structure, offset: self.offset(), reason }
+    }
+
+    fn offset(&self) -> usize {
+        self.bytes.as_ptr().addr() - self.start
     }
 
     /// Takes all that is left.
@@ -136,7 +142,6 @@ impl<'a> Reader<'a> {
     pub fn rest(&mut self) -> &'a [u8] {
         let (rest, end) = self.bytes.split_at(self.bytes.len());
         self.bytes = end;
-        self.offset += rest.len() as u32;
         rest
     }
 
@@ -147,7 +152,6 @@ impl<'a> Reader<'a> {
             return Err(self.error(Reason::Truncated { need, have: self.bytes.len() }));
         };
         self.bytes = tail;
-        self.offset += need as u32;
         Ok(head)
     }
 
@@ -158,7 +162,6 @@ impl<'a> Reader<'a> {
             return Err(self.error(Reason::Truncated { need: N, have: self.bytes.len() }));
         };
         self.bytes = tail;
-        self.offset += N as u32;
         Ok(*head)
     }
 
@@ -171,9 +174,8 @@ impl<'a> Reader<'a> {
     /// A child cursor over the next `len` bytes, which are taken.
     #[inline]
     pub fn sub(&mut self, structure: &'static str, len: usize) -> Result<Self, DecodeError> {
-        let offset = self.offset;
         let bytes = self.take(len)?;
-        Ok(Self { bytes, shared: self.shared, offset, depth: self.depth, structure })
+        Ok(Self { bytes, structure, ..*self })
     }
 
     /// Goes into a structure that may be inside itself; false if that is too deep already.
@@ -207,35 +209,38 @@ impl<'a> Reader<'a> {
     /// A structure of `len` bytes whose first `head` ones are read already.
     #[inline]
     fn bounded(&mut self, structure: &'static str, head: usize, len: usize) -> Result<Self, DecodeError> {
-        let Some((whole, rest)) = self.bytes.split_at_checked(len) else {
-            return Err(DecodeError {
-                structure,
-                offset: self.offset as usize + head,
-                reason: Reason::Truncated { need: len - head.min(len), have: self.bytes.len() - head },
-            });
+        match self.bytes.split_at_checked(len) {
+            Some((whole, rest)) if len >= head => {
+                self.bytes = rest;
+                Ok(Self { bytes: &whole[head..], structure, ..*self })
+            }
+            _ => Err(self.unbounded(structure, head, len)),
+        }
+    }
+
+    #[cold]
+    fn unbounded(&self, structure: &'static str, head: usize, len: usize) -> DecodeError {
+        let have = self.bytes.len();
+        let (offset, reason) = match have < len {
+            true => (head, Reason::Truncated { need: len - head.min(len), have: have - head }),
+            false => (0, Reason::Length(len)),
         };
-        let Some(bytes) = whole.get(head..) else {
-            return Err(DecodeError { structure, offset: self.offset as usize, reason: Reason::Length(len) });
-        };
-        let offset = self.offset + head as u32;
-        self.bytes = rest;
-        self.offset += len as u32;
-        Ok(Self { bytes, shared: self.shared, offset, depth: self.depth, structure })
+        DecodeError { structure, offset: self.offset() + offset, reason }
     }
 
     #[cold]
     fn short(&self, structure: &'static str, need: usize) -> DecodeError {
         let reason = Reason::Truncated { need, have: self.bytes.len() };
-        DecodeError { structure, offset: self.offset as usize, reason }
+        DecodeError { structure, offset: self.offset(), reason }
     }
 
     /// Takes `n` bytes of padding, which must be zero.
     #[inline]
     pub fn pad(&mut self, n: usize) -> Result<(), DecodeError> {
-        let offset = self.offset as usize;
+        let place = self.clone();
         match self.take(n)?.iter().all(|byte| *byte == 0) {
             true => Ok(()),
-            false => Err(DecodeError { structure: self.structure, offset, reason: Reason::Padding }),
+            false => Err(place.error(Reason::Padding)),
         }
     }
 
@@ -297,6 +302,8 @@ pub trait Fixed: Wire + Copy + Eq {
     fn is_zero(self) -> bool;
     /// The value that these bytes are, if they are as many as it takes.
     fn from_wire(bytes: &[u8]) -> Option<Self>;
+    /// Writes the wire form to `place`, which must be as wide as it is; else nothing is written.
+    fn put(self, place: &mut [u8]);
 }
 
 macro_rules! integer {
@@ -323,6 +330,10 @@ macro_rules! integer {
             #[inline]
             fn from_wire(bytes: &[u8]) -> Option<Self> {
                 bytes.try_into().ok().map(Self::from_be_bytes)
+            }
+            #[inline]
+            fn put(self, place: &mut [u8]) {
+                self.to_be_bytes().put(place);
             }
         }
     )*};
@@ -374,6 +385,13 @@ impl<const N: usize> Fixed for [u8; N] {
     fn from_wire(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok()
     }
+    #[inline]
+    fn put(self, place: &mut [u8]) {
+        if let Ok(place) = place.try_into() {
+            let place: &mut Self = place;
+            *place = self;
+        }
+    }
 }
 
 macro_rules! address {
@@ -398,6 +416,10 @@ macro_rules! address {
             #[inline]
             fn from_wire(bytes: &[u8]) -> Option<Self> {
                 <[u8; $n]>::try_from(bytes).ok().map(Self::from)
+            }
+            #[inline]
+            fn put(self, place: &mut [u8]) {
+                self.octets().put(place);
             }
         }
     )*};

@@ -2,7 +2,6 @@
 
 use crate::action::Action;
 use crate::flow_match::Match;
-use crate::oxm::OxmField;
 use crate::types::{BufferId, Cookie, PortNo, TableId};
 use crate::wire::macros::{wire_code, wire_struct};
 use crate::wire::{DecodeError, Payload, Reader, Wire, put_len};
@@ -48,10 +47,7 @@ wire_struct! {
 impl PacketIn {
     /// The port through which it came.
     pub fn in_port(&self) -> Option<PortNo> {
-        self.matches.fields().iter().find_map(|field| match field {
-            OxmField::InPort(port) => Some(*port),
-            _ => None,
-        })
+        self.matches.in_port()
     }
 }
 

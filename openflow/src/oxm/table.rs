@@ -94,16 +94,14 @@ macro_rules! oxm_fields {
                     _ => return None,
                 })
             }
-            fn encode_field(&self, out: &mut Vec<u8>) {
+            /// The wire form.
+            pub(crate) fn wire_bytes(&self) -> super::FieldBytes {
                 match self {
                     $($(Self::$var(value) => {
-                        let value = oxm_fields!(@masked value $mask);
-                        let size = <$t as $crate::wire::Fixed>::SIZE;
-                        super::put_header(out, $class, $num, $vendor, size, value.mask.is_some());
-                        value.encode(out);
+                        super::field_bytes::<$t>($class, $num, $vendor, oxm_fields!(@masked value $mask))
                     })*)*
-                    Self::TunMetadata(option) => option.encode(out),
-                    Self::Unknown(unknown) => unknown.encode(out),
+                    Self::TunMetadata(option) => super::FieldBytes::from_vec(super::encoded(|out| option.encode(out))),
+                    Self::Unknown(unknown) => super::FieldBytes::from_vec(super::encoded(|out| unknown.encode(out))),
                 }
             }
             /// Gives the field away, so that it is built where it is to be, and says whether it is in canonical form.
@@ -129,12 +127,9 @@ macro_rules! oxm_fields {
         impl $crate::wire::Wire for $name {
             const TYPICAL_SIZE: usize = 8;
             #[inline]
-            fn encode(&self, out: &mut Vec<u8>) { self.encode_field(out); }
+            fn encode(&self, out: &mut Vec<u8>) { out.extend_from_slice(&self.wire_bytes()); }
             fn decode(r: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::wire::DecodeError> {
-                let raw = super::RawField::decode(r)?;
-                let mut one = None;
-                Self::decode_raw(&raw, |field| one = Some(field));
-                Ok(one.unwrap_or_else(|| raw.unknown()))
+                super::RawField::decode(r).map(|raw| raw.read())
             }
             fn decode_list(r: &mut $crate::wire::Reader<'_>) -> Result<Vec<Self>, $crate::wire::DecodeError> {
                 let mut items = $crate::wire::room(r, Self::TYPICAL_SIZE);

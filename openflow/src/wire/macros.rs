@@ -84,6 +84,8 @@ macro_rules! wire_code {
             fn is_zero(self) -> bool { self.0 == 0 }
             #[inline]
             fn from_wire(bytes: &[u8]) -> Option<Self> { $crate::wire::Fixed::from_wire(bytes).map(Self) }
+            #[inline]
+            fn put(self, place: &mut [u8]) { $crate::wire::Fixed::put(self.0, place); }
         }
     };
 }
@@ -145,6 +147,8 @@ macro_rules! wire_flags {
             fn is_zero(self) -> bool { self.0 == 0 }
             #[inline]
             fn from_wire(bytes: &[u8]) -> Option<Self> { $crate::wire::Fixed::from_wire(bytes).map(Self) }
+            #[inline]
+            fn put(self, place: &mut [u8]) { $crate::wire::Fixed::put(self.0, place); }
         }
     };
 }
