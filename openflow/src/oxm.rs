@@ -172,11 +172,11 @@ pub struct OxmId {
 
 impl OxmId {
     /// The place in a canonical match: basic fields by number, which puts prerequisites first, then extensions,
-    /// which depend on basic ones.
+    /// which depend on basic ones. Never 0.
     #[inline]
     pub(crate) fn rank(self) -> u64 {
         let class: u64 = match self.class {
-            0x8000 => 0,
+            0x8000 => return 0x80_0000 | u64::from(self.field),
             0x8001 => 1,
             0 => 2,
             1 => 3,
@@ -310,7 +310,6 @@ impl<'a> RawField<'a> {
         Some((Self { class, field: field >> 1, masked: field & 1 == 1, experimenter, whole, value }, rest))
     }
 
-    #[inline]
     fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let fields = r.peek();
         let Some((raw, rest)) = Self::split(fields) else { return Err(Self::why_not(r)) };
@@ -358,14 +357,19 @@ impl<'a> RawField<'a> {
 /// form.
 #[inline]
 pub(crate) fn check_fields(r: &mut Reader<'_>) -> Result<bool, DecodeError> {
-    let (mut canonical, mut last) = (true, None);
-    while r.remaining() > 0 {
-        let raw = RawField::decode(r)?;
-        let rank = Some(raw.id().rank());
+    let fields = r.peek();
+    let (mut canonical, mut last, mut rest) = (true, 0, fields);
+    while !rest.is_empty() {
+        let Some((raw, others)) = RawField::split(rest) else {
+            r.take(fields.len() - rest.len())?;
+            return Err(RawField::why_not(r));
+        };
+        let rank = raw.id().rank();
         // Without a mask a field has but one form.
         canonical &= last < rank && (!raw.masked || OxmField::decode_raw(&raw, drop));
-        last = rank;
+        (last, rest) = (rank, others);
     }
+    r.rest();
     Ok(canonical)
 }
 
