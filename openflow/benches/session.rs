@@ -115,7 +115,12 @@ fn session(c: &mut Criterion) {
                         learn(&mut session, &packet_in);
                     }
                 }
-                std::iter::from_fn(|| session.poll_transmit()).map(|chunk| chunk.len()).sum::<usize>()
+                let mut sent = 0;
+                while let Some(chunk) = session.poll_transmit() {
+                    sent += chunk.len();
+                    session.recycle(chunk);
+                }
+                sent
             });
         });
     };

@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 
 use smallvec::SmallVec;
 
-use crate::oxm::{OxmField, RawField, check_fields};
+use crate::oxm::{OxmField, RawField, are_canonical};
 use crate::types::{EthType, IpProto, PortNo};
 use crate::wire::{DecodeError, Reader, Reason, Wire, put_padding};
 
@@ -90,13 +90,22 @@ impl Match {
         self.received.as_ref().map_or(&self.fields, |received| &received.0)
     }
 
+    /// The fields that fill the reader.
     #[inline]
-    fn decode_fields(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn decode_fields(r: Reader<'_>) -> Result<Self, DecodeError> {
         let wire = r.peek();
-        match check_fields(r)? {
+        match are_canonical(r)? {
             true => Ok(Self { fields: SmallVec::from_slice(wire), received: None }),
-            false => Ok(Self { fields: canonical(wire), received: Some(Box::new(Received(wire.to_vec()))) }),
+            false => Ok(Self::canonical(wire)),
         }
+    }
+
+    #[cold]
+    fn canonical(wire: &[u8]) -> Self {
+        let mut fields: Vec<_> = Fields(wire).filter_map(OxmField::canonical).collect();
+        fields.sort_by_key(|field| field.id().rank());
+        let fields = fields.iter().flat_map(OxmField::wire_bytes).collect();
+        Self { fields, received: Some(Box::new(Received(wire.to_vec()))) }
     }
 }
 
@@ -121,6 +130,8 @@ impl fmt::Debug for Match {
 }
 
 impl Wire for Match {
+    const MIN_SIZE: usize = 8;
+
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
         let (start, fields) = (out.len(), self.wire());
@@ -132,16 +143,13 @@ impl Wire for Match {
 
     #[inline]
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let (ty, mut body) = r.tlv("Match")?;
+        let (ty, body) = r.tlv("Match")?;
         if ty != OXM_MATCH {
             return Err(body.error(Reason::Value(ty.into())));
         }
         let len = HEADER_LEN + body.remaining();
-        let this = Self::decode_fields(&mut body)?;
-        let outer = r.enter("Match");
         r.pad(len.next_multiple_of(8) - len)?;
-        r.leave(outer);
-        Ok(this)
+        Self::decode_fields(body)
     }
 }
 
@@ -156,7 +164,7 @@ impl Iterator for Fields<'_> {
     fn next(&mut self) -> Option<OxmField> {
         let (raw, rest) = RawField::split(self.0)?;
         self.0 = rest;
-        Some(raw.read())
+        Some(OxmField::from_raw(&raw))
     }
 }
 
@@ -182,17 +190,10 @@ impl NxMatch {
 
     /// Reads `len` bytes of fields, and the padding.
     pub(crate) fn decode(r: &mut Reader<'_>, len: usize) -> Result<Match, DecodeError> {
-        let matches = Match::decode_fields(&mut r.sub("NxMatch", len)?)?;
+        let matches = Match::decode_fields(r.sub("NxMatch", len)?)?;
         r.pad(len.next_multiple_of(8) - len)?;
         Ok(matches)
     }
-}
-
-#[cold]
-fn canonical(wire: &[u8]) -> SmallVec<[u8; INLINE]> {
-    let mut fields: Vec<_> = Fields(wire).filter_map(OxmField::canonical).collect();
-    fields.sort_by_key(|field| field.id().rank());
-    fields.iter().flat_map(OxmField::wire_bytes).collect()
 }
 
 /// Why a match cannot be: OVS would refuse it with `OFPBMC_BAD_PREREQ` or `OFPBMC_DUP_FIELD`.
@@ -247,46 +248,55 @@ impl MatchBuilder {
     }
 
     /// ARP packets.
+    #[inline]
     pub fn arp(self) -> Self {
         self.eth_type(EthType::ARP)
     }
 
     /// IPv4 packets.
+    #[inline]
     pub fn ipv4(self) -> Self {
         self.eth_type(EthType::IPV4)
     }
 
     /// IPv6 packets.
+    #[inline]
     pub fn ipv6(self) -> Self {
         self.eth_type(EthType::IPV6)
     }
 
     /// ICMP packets over IPv4.
+    #[inline]
     pub fn icmp(self) -> Self {
         self.ipv4().ip_proto(IpProto::ICMP)
     }
 
     /// ICMPv6 packets.
+    #[inline]
     pub fn icmpv6(self) -> Self {
         self.ipv6().ip_proto(IpProto::ICMPV6)
     }
 
     /// TCP packets over IPv4.
+    #[inline]
     pub fn tcp(self) -> Self {
         self.ipv4().ip_proto(IpProto::TCP)
     }
 
     /// UDP packets over IPv4.
+    #[inline]
     pub fn udp(self) -> Self {
         self.ipv4().ip_proto(IpProto::UDP)
     }
 
     /// TCP packets over IPv6.
+    #[inline]
     pub fn tcp6(self) -> Self {
         self.ipv6().ip_proto(IpProto::TCP)
     }
 
     /// UDP packets over IPv6.
+    #[inline]
     pub fn udp6(self) -> Self {
         self.ipv6().ip_proto(IpProto::UDP)
     }

@@ -114,8 +114,23 @@ impl<T: Fixed> Masked<T> {
         }
     }
 
+    #[inline]
     fn is_canonical(&self) -> bool {
-        self.mask.is_none() || self.canonical() == Some(*self)
+        self.mask.is_none_or(|mask| {
+            mask.and(T::ONES) == mask
+                && mask != T::ONES
+                && !mask.is_zero()
+                && self.value.and(mask) == self.value
+        })
+    }
+
+    #[inline]
+    fn from_raw(raw: &RawField<'_>) -> Option<Self> {
+        if !raw.masked {
+            return T::from_wire(raw.value).map(Self::from);
+        }
+        let (value, mask) = raw.value.split_at_checked(T::SIZE.into())?;
+        Some(Self { value: T::from_wire(value)?, mask: Some(T::from_wire(mask)?) })
     }
 }
 
@@ -176,7 +191,7 @@ impl OxmId {
     #[inline]
     pub(crate) fn rank(self) -> u64 {
         let class: u64 = match self.class {
-            0x8000 => return 0x80_0000 | u64::from(self.field),
+            0x8000 => return BASIC_RANK | u64::from(self.field),
             0x8001 => 1,
             0 => 2,
             1 => 3,
@@ -186,6 +201,9 @@ impl OxmId {
         class << 56 | u64::from(self.experimenter) << 24 | u64::from(self.class) << 8 | u64::from(self.field)
     }
 }
+
+/// What the ranks of the basic fields have besides their numbers.
+const BASIC_RANK: u64 = 0x8000 << 8;
 
 /// Names a field without a value: an OXM header, in register moves and loads. The constants name the header that
 /// Open vSwitch uses there, which for old fields is the NXM one.
@@ -312,21 +330,26 @@ impl<'a> RawField<'a> {
 
     fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let fields = r.peek();
-        let Some((raw, rest)) = Self::split(fields) else { return Err(Self::why_not(r)) };
+        let Some((raw, rest)) = Self::split(fields) else {
+            return Err(Self::why_not(r.clone(), 0));
+        };
         r.take(fields.len() - rest.len())?;
         Ok(raw)
     }
 
-    /// Why there is no field at the cursor.
+    /// Why there is no field after so many bytes.
     #[cold]
-    fn why_not(r: &mut Reader<'a>) -> DecodeError {
-        r.enter("OxmField");
-        let whole = r.array().and_then(|[_, _, _, len]: [u8; 4]| r.take(len.into()));
-        let have = match whole {
-            Ok(short) => short.len(),
-            Err(error) => return error,
+    fn why_not(mut r: Reader<'_>, after: usize) -> DecodeError {
+        let mut short = || {
+            r.take(after)?;
+            r.enter("OxmField");
+            let [_, _, _, len] = r.array()?;
+            r.take(len.into()).map(<[u8]>::len)
         };
-        r.error(Reason::Truncated { need: 4, have })
+        match short() {
+            Ok(have) => r.error(Reason::Truncated { need: 4, have }),
+            Err(error) => error,
+        }
     }
 
     /// Header, value and mask: how many bytes they take.
@@ -339,13 +362,6 @@ impl<'a> RawField<'a> {
         OxmId { class: self.class, experimenter: self.experimenter, field: self.field }
     }
 
-    /// The field with its value.
-    pub(crate) fn read(&self) -> OxmField {
-        let mut field = None;
-        OxmField::decode_raw(self, |read| field = Some(read));
-        field.unwrap_or_else(|| self.unknown())
-    }
-
     fn unknown(&self) -> OxmField {
         let field_and_mask = self.field << 1 | u8::from(self.masked);
         let unknown = OxmUnknown { class: self.class, field_and_mask, body: self.whole.into() };
@@ -353,24 +369,34 @@ impl<'a> RawField<'a> {
     }
 }
 
-/// Takes the fields that fill the reader; true if they are as a canonical match has them: in order, each in canonical
-/// form.
+/// Whether the fields that fill the reader are as a canonical match has them: in order, each in canonical form.
 #[inline]
-pub(crate) fn check_fields(r: &mut Reader<'_>) -> Result<bool, DecodeError> {
+pub(crate) fn are_canonical(r: Reader<'_>) -> Result<bool, DecodeError> {
     let fields = r.peek();
     let (mut canonical, mut last, mut rest) = (true, 0, fields);
-    while !rest.is_empty() {
-        let Some((raw, others)) = RawField::split(rest) else {
-            r.take(fields.len() - rest.len())?;
-            return Err(RawField::why_not(r));
-        };
-        let rank = raw.id().rank();
-        // Without a mask a field has but one form.
-        canonical &= last < rank && (!raw.masked || OxmField::decode_raw(&raw, drop));
-        (last, rest) = (rank, others);
+    loop {
+        let rank;
+        match *rest {
+            [] => return Ok(canonical),
+            // A basic field without a mask has but one form.
+            [0x80, 0x00, field, len, ref others @ ..]
+                if field & 1 == 0 && usize::from(len) <= others.len() =>
+            {
+                rank = BASIC_RANK | u64::from(field >> 1);
+                rest = &others[len.into()..];
+            }
+            _ => {
+                let Some((raw, others)) = RawField::split(rest) else {
+                    return Err(RawField::why_not(r, fields.len() - rest.len()));
+                };
+                canonical &= raw.is_canonical();
+                rank = raw.id().rank();
+                rest = others;
+            }
+        }
+        canonical &= last < rank;
+        last = rank;
     }
-    r.rest();
-    Ok(canonical)
 }
 
 /// Header, experimenter, value and mask of all fields but those whose size is not constant.

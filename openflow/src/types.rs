@@ -314,6 +314,7 @@ impl FromStr for MacAddr {
 }
 
 impl Wire for MacAddr {
+    const MIN_SIZE: usize = 6;
     fn encode(&self, out: &mut Vec<u8>) {
         self.0.encode(out);
     }
@@ -370,6 +371,7 @@ impl fmt::Debug for Bits128 {
 }
 
 impl Wire for Bits128 {
+    const MIN_SIZE: usize = 16;
     fn encode(&self, out: &mut Vec<u8>) {
         self.0.encode(out);
     }

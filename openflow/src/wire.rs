@@ -12,15 +12,39 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use bytes::Bytes;
 
 /// Why bytes are not a message: which structure, where, and what is wrong with it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{structure} at byte {offset}: {reason}")]
-pub struct DecodeError {
+///
+/// A pointer wide, lest every step of decoding carry room for what almost never is.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{} at byte {}: {}", .0.structure, .0.offset, .0.reason)]
+pub struct DecodeError(Box<Fault>);
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Fault {
+    structure: &'static str,
+    offset: usize,
+    reason: Reason,
+}
+
+impl DecodeError {
+    #[cold]
+    pub(crate) fn new(structure: &'static str, offset: usize, reason: Reason) -> Self {
+        Self(Box::new(Fault { structure, offset, reason }))
+    }
+
     /// The innermost structure that was being read.
-    pub structure: &'static str,
+    pub fn structure(&self) -> &'static str {
+        self.0.structure
+    }
+
     /// Bytes from the start of the message (or of the slice that was given to be decoded).
-    pub offset: usize,
+    pub fn offset(&self) -> usize {
+        self.0.offset
+    }
+
     /// What is wrong there.
-    pub reason: Reason,
+    pub fn reason(&self) -> Reason {
+        self.0.reason
+    }
 }
 
 /// What is wrong at the place that a [`DecodeError`] names.
@@ -130,7 +154,7 @@ impl<'a> Reader<'a> {
     /// The error for what is at the cursor.
     #[cold]
     pub fn error(&self, reason: Reason) -> DecodeError {
-        DecodeError { structure: self.structure, offset: self.offset(), reason }
+        DecodeError::new(self.structure, self.offset(), reason)
     }
 
     fn offset(&self) -> usize {
@@ -225,22 +249,34 @@ impl<'a> Reader<'a> {
             true => (head, Reason::Truncated { need: len - head.min(len), have: have - head }),
             false => (0, Reason::Length(len)),
         };
-        DecodeError { structure, offset: self.offset() + offset, reason }
+        DecodeError::new(structure, self.offset() + offset, reason)
     }
 
     #[cold]
     fn short(&self, structure: &'static str, need: usize) -> DecodeError {
         let reason = Reason::Truncated { need, have: self.bytes.len() };
-        DecodeError { structure, offset: self.offset(), reason }
+        DecodeError::new(structure, self.offset(), reason)
     }
 
     /// Takes `n` bytes of padding, which must be zero.
     #[inline]
     pub fn pad(&mut self, n: usize) -> Result<(), DecodeError> {
-        let place = self.clone();
-        match self.take(n)?.iter().all(|byte| *byte == 0) {
-            true => Ok(()),
-            false => Err(place.error(Reason::Padding)),
+        match self.bytes.split_at_checked(n) {
+            Some((zeros, rest)) if is_zero(zeros) => {
+                self.bytes = rest;
+                Ok(())
+            }
+            Some(_) => Err(self.error(Reason::Padding)),
+            None => Err(self.error(Reason::Truncated { need: n, have: self.bytes.len() })),
+        }
+    }
+
+    /// That so many bytes are left: what is then taken of them need not be checked one by one.
+    #[inline]
+    pub fn require(&self, need: usize) -> Result<(), DecodeError> {
+        match self.bytes.len() {
+            have if have < need => Err(self.error(Reason::Truncated { need, have })),
+            _ => Ok(()),
         }
     }
 
@@ -263,9 +299,22 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Whether all bytes, of which there are few, are zero.
+#[inline]
+fn is_zero(bytes: &[u8]) -> bool {
+    match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) if bytes.len() <= 8 => {
+            u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last) == 0
+        }
+        _ => bytes.iter().all(|byte| *byte == 0),
+    }
+}
+
 /// Something with a place in an OpenFlow message.
 pub trait Wire: Sized {
-    /// About how many bytes one takes in a list, at the least; 0 if it cannot be said.
+    /// How many bytes one takes at the least, as far as is known.
+    const MIN_SIZE: usize = 0;
+    /// About how many bytes one takes in a list; 0 if it cannot be said.
     const TYPICAL_SIZE: usize = 0;
     /// Appends the wire form.
     fn encode(&self, out: &mut Vec<u8>);
@@ -309,6 +358,7 @@ pub trait Fixed: Wire + Copy + Eq {
 macro_rules! integer {
     ($($t:ty)*) => {$(
         impl Wire for $t {
+            const MIN_SIZE: usize = size_of::<$t>();
             #[inline]
             fn encode(&self, out: &mut Vec<u8>) {
                 out.extend_from_slice(&self.to_be_bytes());
@@ -342,6 +392,7 @@ macro_rules! integer {
 integer!(u8 u16 u32 u64);
 
 impl<const N: usize> Wire for [u8; N] {
+    const MIN_SIZE: usize = N;
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self);
@@ -355,6 +406,7 @@ impl<const N: usize> Wire for [u8; N] {
 macro_rules! words {
     ($($n:literal)*) => {$(
         impl Wire for [u32; $n] {
+            const MIN_SIZE: usize = 4 * $n;
             fn encode(&self, out: &mut Vec<u8>) {
                 self.iter().for_each(|word| word.encode(out));
             }
@@ -397,9 +449,12 @@ impl<const N: usize> Fixed for [u8; N] {
 macro_rules! address {
     ($($t:ty: $n:literal, $bits:ty;)*) => {$(
         impl Wire for $t {
+            const MIN_SIZE: usize = $n;
+            #[inline]
             fn encode(&self, out: &mut Vec<u8>) {
                 out.extend_from_slice(&self.octets());
             }
+            #[inline]
             fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
                 r.array::<$n>().map(Self::from)
             }

@@ -46,6 +46,7 @@ wire_struct! {
 
 impl PacketIn {
     /// The port through which it came.
+    #[inline]
     pub fn in_port(&self) -> Option<PortNo> {
         self.matches.in_port()
     }
@@ -66,6 +67,7 @@ pub struct PacketOut {
 
 impl PacketOut {
     /// Sends `data`, which came from nowhere but the controller.
+    #[inline]
     pub fn new(data: impl Into<Payload>, actions: impl IntoIterator<Item = Action>) -> Self {
         Self {
             buffer_id: BufferId::NO_BUFFER,
@@ -76,6 +78,7 @@ impl PacketOut {
     }
 
     /// As if it had come through `port`.
+    #[inline]
     #[must_use]
     pub fn in_port(mut self, port: impl Into<PortNo>) -> Self {
         self.in_port = port.into();
