@@ -572,19 +572,31 @@ pub(crate) fn put_len(out: &mut [u8], at: usize, len: usize) {
 }
 
 /// Writes a TLV, filling in its length once the body is known.
+#[inline]
 pub(crate) fn put_tlv(out: &mut Vec<u8>, ty: u16, body: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
-    ty.encode(out);
-    0_u16.encode(out);
+    out.extend_from_slice(&[0; 4]);
     body(out);
-    let len = out.len() - start;
-    put_len(out, start + 2, len);
+    put_head(out, start, ty);
+}
+
+/// Overwrites the first 4 bytes of the TLV that began at `start` and is whole now.
+#[inline]
+pub(crate) fn put_head(out: &mut [u8], start: usize, ty: u16) {
+    let len = (out.len() - start) as u16;
+    if let Some(head) = out.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
+        let ([a, b], [c, d]) = (ty.to_be_bytes(), len.to_be_bytes());
+        *head = [a, b, c, d];
+    }
 }
 
 /// Fills up with zeros to a multiple of 8 from `start`.
+#[inline]
 pub(crate) fn put_padding(out: &mut Vec<u8>, start: usize) {
-    let len = out.len() - start;
-    out.resize(start + len.next_multiple_of(8), 0);
+    let end = start + (out.len() - start).next_multiple_of(8);
+    // Eight at once, and then fewer, is less work than as many as it takes.
+    out.extend_from_slice(&[0; 8]);
+    out.truncate(end);
 }
 
 #[cfg(test)]

@@ -176,16 +176,21 @@ macro_rules! tlv_enum {
         }
         impl $crate::wire::Wire for $name {
             const TYPICAL_SIZE: usize = 16;
-            #[inline]
             fn encode(&self, out: &mut Vec<u8>) {
                 let start = out.len();
-                match self {
-                    $(tlv_enum!(@pattern $var body $($t)?) => $crate::wire::put_tlv(out, $num, |out| {
+                out.extend_from_slice(&[0; 4]);
+                let ty = match self {
+                    $(tlv_enum!(@pattern $var body $($t)?) => {
                         tlv_enum!(@encode out body $($t)?);
-                        $crate::wire::put_padding(out, start);
-                    }),)*
-                    Self::Unknown { ty, body } => $crate::wire::put_tlv(out, *ty, |out| $crate::wire::Wire::encode(body, out)),
+                        $num
+                    })*
+                    Self::Unknown { ty, body } => {
+                        $crate::wire::Wire::encode(body, out);
+                        *ty
+                    }
                 };
+                $crate::wire::put_padding(out, start);
+                $crate::wire::put_head(out, start, ty);
             }
             #[inline]
             fn decode(r: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::wire::DecodeError> {
