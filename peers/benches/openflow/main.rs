@@ -4,6 +4,8 @@
 //! `--markdown` prints the table for a document. All take their turns in each round, and the fastest round counts: what else
 //! the machine does only makes it slower.
 
+#[path = "../../../openflow/benches/learning/mod.rs"]
+mod learning;
 mod ours;
 mod plain;
 mod rovs;
@@ -15,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// Rounds, and how long each work is done in one of them.
 const ROUNDS: usize = 500;
-const SLICE: Duration = Duration::from_micros(500);
+const SLICE: Duration = Duration::from_micros(200);
 
 /// Flow entries of the reply that is decoded.
 const FLOWS: u32 = 400;
@@ -54,6 +56,10 @@ fn main() {
     rovs::packet_in(&shared[1]);
 
     let (mut first, mut second) = (Vec::with_capacity(1 << 12), Vec::with_capacity(1 << 12));
+    let input = learning::input();
+    let (mut anew, mut kept, mut templates) =
+        (learning::ready(), learning::ready(), learning::Templates::new());
+    let switch = format!("answer {} packet-ins, FLOW_MOD and PACKET_OUT each", learning::BATCH);
     let mut rows = [
         Row {
             work: format!("encode a FLOW_MOD of {} bytes", flow_mod_bytes.len()),
@@ -96,6 +102,27 @@ fn main() {
             })),
             os_ken: "decode flow-stats",
             aim: "300 MB/s",
+        },
+        Row {
+            work: format!("{switch}, built anew"),
+            ours: Box::new(|| {
+                black_box(learning::round(&mut anew, black_box(&input), &mut learning::learn));
+            }),
+            plain: None,
+            rovs: None,
+            os_ken: "",
+            aim: "5 M/s",
+        },
+        Row {
+            work: format!("{switch}, kept and changed"),
+            ours: Box::new(|| {
+                let learn = &mut |session: &mut _, packet_in: &_| templates.learn(session, packet_in);
+                black_box(learning::round(&mut kept, black_box(&input), learn));
+            }),
+            plain: None,
+            rovs: None,
+            os_ken: "",
+            aim: "5 M/s",
         },
     ];
     let os_ken = os_ken(&wire);
