@@ -175,7 +175,7 @@ impl Wire for ExperimenterAction {
                     let body = r.get()?;
                     return Ok(Self::Nicira(NiciraAction::Unknown { ty: subtype, body }));
                 }
-                NiciraAction::decode(subtype, r).map(Self::Nicira)
+                NiciraAction::decode(subtype, r, |action, _| Ok(Self::Nicira(action)))
             }
             ONF if r.peek().starts_with(&COPY_FIELD.to_be_bytes()) => {
                 r.take(2)?;
