@@ -3,6 +3,7 @@
 mod bridges;
 mod daemon;
 mod demo;
+mod doctor;
 mod flows;
 mod output;
 mod ovs_docker;
@@ -81,6 +82,8 @@ enum Command {
     Show(show::ShowArgs),
     /// Show the flow entries of one container, or of all
     Flows(flows::FlowsArgs),
+    /// Say what is wrong on this host, and what to do about it
+    Doctor,
     /// Keep ports and flows as they should be
     Daemon(daemon::DaemonArgs),
     /// See it work: two hosts and three containers in a private lab on this machine
@@ -131,6 +134,7 @@ fn execute(global: &Global, command: Command) -> Result<ExitCode, Failure> {
         Command::AddTunnel(args) => bridges::add_tunnel(global, &args),
         Command::Show(args) => show::show(global, &args),
         Command::Flows(args) => flows::flows(global, &args),
+        Command::Doctor => return doctor::doctor(global),
         Command::Daemon(args) => daemon::daemon(global, &args),
         Command::Demo(args) => return demo::demo(&args),
     }

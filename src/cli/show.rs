@@ -26,11 +26,9 @@ pub(super) fn show(global: &Global, args: &ShowArgs) -> Result<(), Failure> {
         }
     }
     if global.json {
-        let text = serde_json::to_string_pretty(&bridges).map_err(|error| Failure(error.to_string()))?;
-        output::print(&format!("{text}\n"));
-    } else {
-        output::print(&table(&bridges));
+        return output::print_json(&bridges);
     }
+    output::print(&table(&bridges));
     Ok(())
 }
 
