@@ -26,4 +26,5 @@ pub mod reconciler;
 pub mod records;
 pub mod refused;
 pub mod state;
+pub mod trace;
 pub mod unixctl;

@@ -7,12 +7,11 @@ use flowport_openflow::{FlowStats, FlowStatsRequest};
 use serde_json::json;
 
 use crate::docker::Docker;
-use crate::model::{Attachment, ContainerRef, EndpointId, OWN_COOKIES, OWN_COOKIES_MASK};
+use crate::frontend::attachments_of;
+use crate::model::{ContainerRef, EndpointId, OWN_COOKIES, OWN_COOKIES_MASK};
 use crate::openflow::read_flows;
 use crate::ovsdb::Database;
 use crate::place;
-use crate::reconciler::is_of;
-use crate::refused::Refused;
 
 use super::{Failure, Global, output};
 
@@ -34,9 +33,7 @@ pub(super) fn flows(global: &Global, args: &FlowsArgs) -> Result<(), Failure> {
     if global.json {
         let flows: Vec<_> =
             bridges.iter().flat_map(|of| of.flows.iter().map(|flow| as_json(&of.bridge, flow))).collect();
-        let text = serde_json::to_string_pretty(&flows).map_err(|error| Failure(error.to_string()))?;
-        output::print(&format!("{text}\n"));
-        return Ok(());
+        return output::print_json(&flows);
     }
     let text: String = bridges
         .iter()
@@ -104,23 +101,8 @@ async fn of_container(
     container: &ContainerRef,
 ) -> Result<BTreeMap<String, Vec<FlowStatsRequest>>, Failure> {
     let rows = database.rows();
-    let attached = |owner: Option<&crate::model::Owner>| -> Vec<&Attachment> {
-        rows.ports.values().map(|row| &*row.attachment).filter(|of| is_of(of, container, owner)).collect()
-    };
-    let mut found = attached(None);
-    if let (true, ContainerRef::Docker(name)) = (found.is_empty(), container) {
-        // It may have been attached under another of its names.
-        let id = Docker::connect()
-            .container(name)
-            .await
-            .ok()
-            .map(|known| crate::model::Owner::from(known.id.as_str()));
-        found = attached(id.as_ref());
-    }
-    if found.is_empty() {
-        let line = format!("{container} has no port: `flowport show` lists what has");
-        return Err(Refused::no_such_port(line).into());
-    }
+    let attached = rows.ports.values().map(|row| &*row.attachment);
+    let found = attachments_of(&Docker::connect(), attached, container).await?;
     let mut requests: BTreeMap<String, Vec<FlowStatsRequest>> = BTreeMap::new();
     for attachment in found {
         let request = FlowStatsRequest::cookie(attachment.endpoint().cookie(), u64::MAX);

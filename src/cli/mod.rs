@@ -10,6 +10,7 @@ mod ovs_docker;
 mod ports;
 mod show;
 mod submit;
+mod trace;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -82,6 +83,8 @@ enum Command {
     Show(show::ShowArgs),
     /// Show the flow entries of one container, or of all
     Flows(flows::FlowsArgs),
+    /// Say what becomes of a packet from A to B, table by table
+    Trace(trace::TraceArgs),
     /// Say what is wrong on this host, and what to do about it
     Doctor,
     /// Keep ports and flows as they should be
@@ -134,6 +137,7 @@ fn execute(global: &Global, command: Command) -> Result<ExitCode, Failure> {
         Command::AddTunnel(args) => bridges::add_tunnel(global, &args),
         Command::Show(args) => show::show(global, &args),
         Command::Flows(args) => flows::flows(global, &args),
+        Command::Trace(args) => return trace::trace(global, &args),
         Command::Doctor => return doctor::doctor(global),
         Command::Daemon(args) => daemon::daemon(global, &args),
         Command::Demo(args) => return demo::demo(&args),

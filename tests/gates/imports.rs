@@ -4,7 +4,7 @@ use crate::source;
 
 /// Modules below the reconciler, each with those of its own crate that it may know. The shells know what they are
 /// told to do and what they tell, which is `state`; that `plan` decides on it they do not know.
-const MAY_KNOW: [(&str, &[&str]); 16] = [
+const MAY_KNOW: [(&str, &[&str]); 17] = [
     ("model", &[]),
     ("intent", &["model"]),
     ("pipeline", &["model"]),
@@ -27,8 +27,17 @@ const MAY_KNOW: [(&str, &[&str]); 16] = [
 ];
 
 /// Modules that decide and do nothing else: neither task, nor clock, nor file, nor socket.
-const PURE: [&str; 6] =
-    ["src/doctor/checks", "src/intent", "src/model", "src/pipeline", "src/plan", "src/state"];
+const PURE: [&str; 9] = [
+    "src/doctor/checks",
+    "src/intent",
+    "src/model",
+    "src/pipeline",
+    "src/plan",
+    "src/state",
+    "src/trace/packet",
+    "src/trace/reading",
+    "src/trace/verdict",
+];
 /// What a pure module has no use for.
 const IMPURE: [&str; 9] = [
     "tokio",

@@ -68,7 +68,7 @@ pub(super) fn missing_flows(facts: &Facts) -> Vec<Found> {
             let name = &bridge.name;
             found.push(problem(
                 format!("{name}: {} have no flow entries: all they send is dropped", and_more(&names)),
-                format!("`flowport adopt {name}`, or restart the daemon"),
+                "have the daemon write them anew: `systemctl restart flowport`",
             ));
         }
     }

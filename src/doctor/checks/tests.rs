@@ -334,7 +334,7 @@ const CASES: &[Case] = &[
         |f| drop(f.classify.get_mut("br0").unwrap().remove(0)),
         "missing-flows",
         Problem,
-        &["eth1 of netns:a", "flowport adopt br0"],
+        &["eth1 of netns:a", "systemctl restart flowport"],
     ),
     (
         |f| {
