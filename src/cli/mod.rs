@@ -1,6 +1,7 @@
 //! The command line: a file a command, or a family of them.
 
 mod bridges;
+mod columns;
 mod daemon;
 mod demo;
 mod doctor;

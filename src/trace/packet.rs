@@ -92,7 +92,6 @@ impl Packet {
 
     /// The type of packet and its addresses.
     fn headers(&self) -> String {
-        let port = self.port.map(|port| format!(",tp_dst={port}")).unwrap_or_default();
         match (self.protocol, self.addresses) {
             (Protocol::Arp, Some((IpAddr::V4(from), IpAddr::V4(to)))) => {
                 format!("arp,dl_dst={BROADCAST},arp_op=1,arp_sha={},arp_spa={from},arp_tpa={to}", self.source)
@@ -109,6 +108,11 @@ impl Packet {
             (Protocol::Arp, _) => format!("arp,dl_dst={BROADCAST},arp_op=1,arp_sha={}", self.source),
             (protocol, addresses) => {
                 let is_ipv6 = self.is_ipv6();
+                let port = match (protocol, self.port) {
+                    (Protocol::Tcp, Some(port)) => format!(",tcp_dst={port}"),
+                    (Protocol::Udp, Some(port)) => format!(",udp_dst={port}"),
+                    _ => String::new(),
+                };
                 let kind = match (protocol, is_ipv6) {
                     (Protocol::Tcp, false) => "tcp",
                     (Protocol::Tcp, true) => "tcp6",
@@ -188,7 +192,7 @@ mod tests {
         assert_eq!(
             tcp.to_string(),
             "in_port=LOCAL,dl_src=02:00:00:00:00:01,tcp6,dl_dst=02:00:00:00:00:02,ipv6_src=fd00::1,\
-             ipv6_dst=fd00::2,nw_ttl=64,tp_dst=80,tcp_flags=2"
+             ipv6_dst=fd00::2,nw_ttl=64,tcp_dst=80,tcp_flags=2"
         );
         let asked =
             Packet { tunnel_key: Some(7), vlan: Some(5), ..packet(Protocol::Arp, "10.0.0.1", "10.0.0.2") };
