@@ -136,6 +136,7 @@ mod tests {
             addresses: addresses.iter().map(ToString::to_string).collect(),
             mac: Some("02:42:0a:00:00:01".into()),
             vlan: Some(4095),
+            trunks: vec![],
             ofport: Some(65_000),
             remote: None,
             rx_packets: 12_345_678_901,

@@ -161,11 +161,10 @@ fn surveyed_bridge(
 }
 
 fn surveyed_port(bridge: &str, port: &Port, interface: &Interface) -> SurveyedPort {
-    let vlan = Vlan::from_tag(port.tag);
-    let attachment = bridge
-        .parse::<LinkName>()
-        .ok()
-        .and_then(|bridge| marks::attachment(&interface.external_ids, &interface.name, &bridge, vlan));
+    let (vlan, trunks) = marks::networks(port);
+    let attachment = bridge.parse::<LinkName>().ok().and_then(|bridge| {
+        marks::attachment(&interface.external_ids, &interface.name, &bridge, (vlan, trunks))
+    });
     SurveyedPort {
         port: port.name.clone(),
         name: interface.name.clone(),

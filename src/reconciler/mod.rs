@@ -14,6 +14,7 @@
 mod asks;
 mod effects;
 mod lanes;
+mod news;
 mod observing;
 mod waiting;
 
@@ -137,6 +138,13 @@ struct Channel {
 }
 
 impl Channel {
+    /// Once, however often it is tried in vain.
+    fn tell_trouble(&self, bridge: &LinkName, why: &str) {
+        if self.trouble.as_deref() != Some(why) {
+            tracing::warn!(%bridge, why, "OpenFlow channel lost");
+        }
+    }
+
     /// What was under way is answered by nobody.
     fn close(&mut self, why: String) {
         self.trouble = Some(why);
@@ -401,6 +409,7 @@ impl Reconciler {
         channel.dirty = true;
         match event {
             DatapathEvent::Read(installed) => {
+                tracing::info!(%bridge, flows = installed.flows().len(), "OpenFlow channel open");
                 channel.trouble = None;
                 channel.lane.succeed(&());
                 self.observed.datapaths.insert(bridge, Seen::Read(installed));
@@ -421,12 +430,12 @@ impl Reconciler {
                 self.refuse_bridge(&bridge, &refused);
             }
             DatapathEvent::Lost(why) => {
-                tracing::info!(%bridge, "no OpenFlow channel: {why}");
+                channel.tell_trouble(&bridge, &why);
                 channel.close(why);
                 self.observed.datapaths.insert(bridge, Seen::Opening);
             }
             DatapathEvent::Away(why) => {
-                tracing::info!(%bridge, "no OpenFlow channel: {why}");
+                channel.tell_trouble(&bridge, &why);
                 channel.close(why);
                 self.observed.datapaths.insert(bridge, Seen::Away);
             }

@@ -276,9 +276,14 @@ async fn from_here(
         gateway: None,
         notes: Vec::new(),
     };
+    // A container with several networks sends into the receiver's.
+    let tag = match (from.attachment(), to.map(Candidate::vlan)) {
+        (Some(own), Some(vlan)) => Some(vlan.id()).filter(|_| own.trunks.contains(&vlan)),
+        _ => None,
+    };
     let packet = |scene: &Scene, destination, addresses| Packet {
         in_port,
-        vlan: None,
+        vlan: tag,
         tunnel_key: None,
         source: scene.from.mac.unwrap_or(unknown_mac()),
         destination,

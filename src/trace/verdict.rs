@@ -415,15 +415,24 @@ impl Scene {
 
     fn nobody(&self, packet: &Packet) -> (String, String) {
         let target = &self.target;
+        // Of a packet from elsewhere it is not told by the sender.
         let sender_vlan = match &self.from.place {
             Place::Endpoint(attachment) => Some(attachment.vlan),
-            Place::Host | Place::Elsewhere => {
-                let tag = self.from.port.as_deref().and_then(|port| self.port(port)?.tag);
-                matches!(self.from.place, Place::Host).then_some(tag.unwrap_or_default())
+            Place::Host => {
+                let port = self.from.port.as_deref().and_then(|port| self.port(port));
+                Some(port.and_then(|port| port.tag).unwrap_or_default())
             }
+            Place::Elsewhere => None,
+        };
+        let apart = |to: &Attachment| match &self.from.place {
+            Place::Endpoint(own) => {
+                !own.networks().any(|network| to.networks().any(|other| other == network))
+            }
+            Place::Host => sender_vlan.is_some_and(|vlan| !to.networks().any(|network| network == vlan)),
+            Place::Elsewhere => false,
         };
         match &target.place {
-            Place::Endpoint(to) => match sender_vlan.filter(|vlan| *vlan != to.vlan) {
+            Place::Endpoint(to) => match sender_vlan.filter(|_| apart(to)) {
                 Some(vlan) => (
                     format!(
                         "{} is {}, {} {}",

@@ -86,6 +86,7 @@ fn attachment(name: &str, address: &str) -> Attachment {
         host_link: endpoint.host_link(),
         gateways: vec!["10.0.0.254".parse().unwrap()],
         routes: vec![],
+        trunks: vec![],
         mac: Attachment::default_mac(endpoint, &addresses),
         mtu: None,
         vlan: Default::default(),
