@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::io;
 
 /// The least that a column is made narrower to, in characters.
-const LEAST: usize = 12;
+const LEAST: usize = 10;
 
 /// How many characters a line may have: what the terminal shows, or COLUMNS says; no limit for what goes into a file.
 pub(super) fn limit() -> Option<usize> {

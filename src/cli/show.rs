@@ -57,6 +57,7 @@ async fn count(bridge: &mut ShownBridge, rundir: &Path, timeout: Duration) {
 
 /// The columns that are made narrower where lines do not fit.
 const CONTAINER: usize = 0;
+const INTERFACE: usize = 1;
 const ADDRESS: usize = 2;
 
 /// A heading a bridge and a line a port, in lines of at most `limit` characters.
@@ -69,7 +70,7 @@ fn table(bridges: &[ShownBridge], limit: Option<usize>) -> String {
             ["CONTAINER", "INTERFACE", "ADDRESS", "MAC", "VLAN", "PORT", "PACKETS IN/OUT"].map(str::to_owned),
         ];
         lines.extend(bridge.ports.iter().flat_map(port_lines));
-        text.push_str(&columns::aligned(&lines, &[CONTAINER, ADDRESS], limit));
+        text.push_str(&columns::aligned(&lines, &[CONTAINER, ADDRESS, INTERFACE], limit));
         for port in &bridge.ports {
             if let Some(error) = &port.error {
                 text.push_str(&columns::folded(&format!("  ! {}: {error}", port.name), 4, limit));

@@ -24,6 +24,10 @@ const MAY_KNOW: [(&str, &[&str]); 17] = [
         "doctor",
         &["docker", "frontend", "model", "netlink", "openflow", "ovsdb", "pipeline", "place", "unixctl"],
     ),
+    (
+        "trace",
+        &["docker", "frontend", "model", "netlink", "ovsdb", "pipeline", "place", "refused", "unixctl"],
+    ),
 ];
 
 /// Modules that decide and do nothing else: neither task, nor clock, nor file, nor socket.
