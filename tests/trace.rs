@@ -3,7 +3,9 @@
 
 mod support;
 
-use flowport::pipeline::{Member, Network, Uplink, UplinkKind, bridge_flows, endpoint_flows, network_flows};
+use flowport::pipeline::{
+    Member, Network, Receiver, Uplink, UplinkKind, bridge_flows, endpoint_flows, network_flows,
+};
 use flowport::trace::{Packet, Protocol, Reading, Step};
 use flowport_openflow::PortNo;
 
@@ -20,8 +22,10 @@ fn switch() -> Switch {
         Member { port: PortNo::LOCAL, vlan: 0.try_into().unwrap(), mac: Some(mac("02:00:00:00:00:fe")) };
     let uplinks = [Uplink { port: TUNNEL, kind: UplinkKind::Keyed, is_tunnel: true }];
     flows.extend(bridge_flows(&[host], &uplinks, &[0.try_into().unwrap()]).unwrap());
-    let members = vec![PortNo(1), PortNo(2), PortNo(3), PortNo::LOCAL];
-    let network = Network { vlan: 0.try_into().unwrap(), hosts: vec![PortNo::LOCAL], members };
+    let receiver = |port| Receiver { port, tagged: false };
+    let members = [PortNo(1), PortNo(2), PortNo(3), PortNo::LOCAL].map(receiver).to_vec();
+    let hosts = vec![PortNo::LOCAL];
+    let network = Network { vlan: 0.try_into().unwrap(), hosts, open: Vec::new(), members };
     let (of_network, groups) = network_flows(&network, &uplinks).unwrap();
     flows.extend(of_network);
     switch.install(&flows, &groups);
@@ -83,9 +87,13 @@ fn the_table_that_drops_has_no_entry() {
 #[test]
 fn a_group_sends_copies_and_says_which_are_skipped() {
     let switch = switch();
-    let reading = read(&switch, &packet(Protocol::Arp, 9));
-    assert_eq!(tables(&reading), [0, 1, 2, 4, 5], "{reading:#?}");
-    let flood = &reading.steps[4];
+    let buckets = "bucket=output:1,bucket=output:2,bucket=output:3,bucket=output:LOCAL";
+    switch.ovs.ofctl(&["add-group", "br0", &format!("group_id=7,type=all,{buckets}")]);
+    let flow = format!("table=0,priority=500,udp,actions=group:7,output:{}", TUNNEL.0);
+    switch.ovs.ofctl(&["add-flow", "br0", &flow]);
+    let reading = read(&switch, &packet(Protocol::Udp, 9));
+    assert_eq!(tables(&reading), [0], "{reading:#?}");
+    let flood = &reading.steps[0];
     let sent: Vec<_> = outputs(flood).into_iter().take(4).collect();
     let skipped = Some("skipping output to input port");
     assert_eq!(sent, [("p1", skipped), ("p2", None), ("p3", None), ("LOCAL", None)]);

@@ -111,7 +111,14 @@ mod tests {
             line(["b", "10.0.0.2/24", "8"]),
         ];
         let narrow = aligned(&lines, &[0], Some(40));
-        let expected = "  CONTAINER              ADDRESS     N\n  a-container-with-a-name-that-is-long\n                         10.0.0.1/24 7\n  b                      10.0.0.2/24 8\n";
+        let expected = [
+            "  CONTAINER                ADDRESS     N",
+            "  a-container-with-a-name-that-is-long",
+            "                           10.0.0.1/24 7",
+            "  b                        10.0.0.2/24 8",
+            "",
+        ];
+        let expected = expected.join("\n");
         assert_eq!(narrow, expected);
         assert!(narrow.lines().all(|line| line.len() <= 40));
     }

@@ -100,7 +100,7 @@ impl Packet {
                 let group = solicited_node(to);
                 let mac = group_mac(group);
                 format!(
-                    "icmp6,dl_dst={mac},ipv6_src={from},ipv6_dst={group},nw_ttl=255,icmp_type=135,icmp_code=0,\
+                    "icmp6,dl_dst={mac},ipv6_src={from},ipv6_dst={group},nw_ttl=255,icmpv6_type=135,icmpv6_code=0,\
                      nd_target={to},nd_sll={}",
                     self.source
                 )
@@ -119,7 +119,7 @@ impl Packet {
                     (Protocol::Udp, false) => "udp",
                     (Protocol::Udp, true) => "udp6",
                     (_, false) => "icmp,icmp_type=8,icmp_code=0",
-                    (_, true) => "icmp6,icmp_type=128,icmp_code=0",
+                    (_, true) => "icmp6,icmpv6_type=128,icmpv6_code=0",
                 };
                 // SYN alone; a packet has no flags that do not matter.
                 let syn = if protocol == Protocol::Tcp { ",tcp_flags=2" } else { "" };
