@@ -12,7 +12,7 @@ use scene::{By, Scene, named};
 /// So many ports are worth a progress bar.
 const MANY: usize = 24;
 
-async fn many(scene: &Scene) -> (Vec<Netns>, Vec<String>) {
+async fn many() -> (Vec<Netns>, Vec<String>) {
     let mut containers = Vec::new();
     for _ in 0..MANY {
         containers.push(container().await);
@@ -40,7 +40,7 @@ async fn on_a_terminal(scene: &Scene, words: &str) -> String {
 
 async fn bars(by: By) {
     let scene = Scene::start(HostOptions::default(), by).await;
-    let (_containers, lines) = many(&scene).await;
+    let (_containers, lines) = many().await;
     let file = scene.host.directory().join("ports");
     std::fs::write(&file, lines.join("\n")).unwrap();
     let of = format!("/{MANY} ports");

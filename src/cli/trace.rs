@@ -69,7 +69,7 @@ fn story(told: &Told, details: bool) -> String {
                 let _ = writeln!(
                     text,
                     "          {}",
-                    [&[done.action.clone()], &done.remarks[..]].concat().join(" ")
+                    [std::slice::from_ref(&done.action), &done.remarks[..]].concat().join(" ")
                 );
             }
         }

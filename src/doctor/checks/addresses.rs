@@ -7,7 +7,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use crate::doctor::Facts;
 use crate::model::{Mac, Vlan};
-use crate::ovsdb::SurveyedBridge;
+use crate::ovsdb::{SurveyedBridge, SurveyedPort};
 
 use super::{Found, and_more, hint, named, problem};
 
@@ -51,8 +51,9 @@ pub(super) fn mac_clash(facts: &Facts) -> Vec<Found> {
                     owners.entry((attachment.vlan, attachment.mac)).or_default().push(named(attachment));
                 }
                 None if port.kind == "internal" => {
-                    let key = port.mac.map(|mac| (port.tag.unwrap_or_default(), mac));
-                    key.map(|key| owners.entry(key).or_default().push(format!("this host's {}", port.name)));
+                    let Some(mac) = port.mac else { continue };
+                    let key = (port.tag.unwrap_or_default(), mac);
+                    owners.entry(key).or_default().push(format!("this host's {}", port.name));
                 }
                 None => {}
             }
@@ -119,7 +120,7 @@ pub(super) fn public(facts: &Facts) -> Vec<Found> {
             let what = format!("{}: {} have public addresses of {subnet}", bridge.name, and_more(&whose));
             let remedy =
                 "if they are not yours, choose private ones: 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16";
-            let has_link = bridge.ways_out().any(|port| port.is_link());
+            let has_link = bridge.ways_out().any(SurveyedPort::is_link);
             found.push(if has_link { hint(what, remedy) } else { problem(what, remedy) });
         }
     }

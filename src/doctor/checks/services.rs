@@ -1,6 +1,7 @@
 //! The programs that have to run, and how they run.
 
 use crate::doctor::{DaemonSeen, EngineSeen, Facts};
+use crate::ovsdb::SurveyedBridge;
 
 use super::{Found, hint, problem, with_remedy};
 
@@ -117,7 +118,7 @@ pub(super) fn daemon(facts: &Facts) -> Vec<Found> {
             vec![problem(format!("permission denied on the daemon's socket {socket}"), "run as root")]
         }
         DaemonSeen::Absent => {
-            let mut endpoints = facts.bridges().iter().flat_map(|bridge| bridge.endpoints());
+            let mut endpoints = facts.bridges().iter().flat_map(SurveyedBridge::endpoints);
             let start = "start it with `systemctl start flowport`";
             let recorded = facts.bridges().iter().flat_map(|bridge| &bridge.ports).any(|port| port.recorded);
             if recorded {
@@ -141,7 +142,7 @@ pub(super) fn daemon(facts: &Facts) -> Vec<Found> {
 pub(super) fn docker(facts: &Facts) -> Vec<Found> {
     let EngineSeen::Fails(line) = &facts.docker else { return Vec::new() };
     let (what, remedy) = with_remedy(line, "see `journalctl -u docker`");
-    let mut owners = facts.bridges().iter().flat_map(|bridge| bridge.endpoints());
+    let mut owners = facts.bridges().iter().flat_map(SurveyedBridge::endpoints);
     if owners.any(|(_, attachment)| attachment.owner.is_docker()) {
         vec![problem(what, remedy)]
     } else {
@@ -151,7 +152,7 @@ pub(super) fn docker(facts: &Facts) -> Vec<Found> {
 
 pub(super) fn live_restore(facts: &Facts) -> Vec<Found> {
     let EngineSeen::Answers(engine) = &facts.docker else { return Vec::new() };
-    let mut owners = facts.bridges().iter().flat_map(|bridge| bridge.endpoints());
+    let mut owners = facts.bridges().iter().flat_map(SurveyedBridge::endpoints);
     if engine.live_restore || !owners.any(|(_, attachment)| attachment.owner.is_docker()) {
         return Vec::new();
     }

@@ -36,7 +36,7 @@ pub(super) fn remote(facts: &Facts) -> Vec<Found> {
                             path.link.name
                         ),
                         format!("have {remote} routed by the link that leads to it"),
-                    ))
+                    ));
                 }
                 _ => {}
             }
