@@ -141,10 +141,10 @@ async fn what_is_wrong_with_a_bridge() {
     well(&scene).await;
 
     // Open vSwitch empties the flow tables of a bridge that gets its first controller.
+    scene.end_daemon(Signal::TERM).await;
     scene.tool("ovs-vsctl", "set-controller br0 tcp:127.0.0.1:1").await;
     ill(&scene, "controller", &["tcp:127.0.0.1:1", "ovs-vsctl del-controller br0"]).await;
     ill(&scene, "missing-flows", &["all they send is dropped", "systemctl restart flowport"]).await;
-    scene.end_daemon(Signal::TERM).await;
     scene.start_daemon().await;
     let only_that = async || findings(&scene).await.iter().all(|(check, _)| check == "controller");
     wait_until(DEADLINE, "the daemon writes them anew", only_that).await;

@@ -1,6 +1,6 @@
 //! What is wrong on this host, and what to do about it.
 //!
-//! [`gather`] looks and changes nothing; [`findings`] is a pure function of what it saw: a list of small checks, each of
+//! [`gather()`] looks and changes nothing; [`findings()`] is a pure function of what it saw: a list of small checks, each of
 //! one thing, that know nothing of each other.
 
 mod checks;

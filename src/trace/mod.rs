@@ -1,7 +1,7 @@
 //! What becomes of a packet, table by table, in words.
 //!
-//! [`question`] turns two names into the packet that the one would send to the other; `ofproto/trace` of ovs-vswitchd
-//! tells what its flow entries do to it; [`reading`] takes that apart, and [`verdict`] says what it means and why.
+//! `question` turns two names into the packet that the one would send to the other; `ofproto/trace` of ovs-vswitchd
+//! tells what its flow entries do to it; `reading` takes that apart, and `verdict` says what it means and why.
 
 mod packet;
 mod question;
