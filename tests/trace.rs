@@ -3,9 +3,7 @@
 
 mod support;
 
-use flowport::pipeline::{
-    Member, Network, Receiver, Uplink, UplinkKind, bridge_flows, endpoint_flows, network_flows,
-};
+use flowport::pipeline::{Member, Uplink, UplinkKind, bridge_flows, endpoint_flows};
 use flowport::trace::{Packet, Protocol, Reading, Step};
 use flowport_openflow::PortNo;
 
@@ -22,13 +20,7 @@ fn switch() -> Switch {
         Member { port: PortNo::LOCAL, vlan: 0.try_into().unwrap(), mac: Some(mac("02:00:00:00:00:fe")) };
     let uplinks = [Uplink { port: TUNNEL, kind: UplinkKind::Keyed, is_tunnel: true }];
     flows.extend(bridge_flows(&[host], &uplinks, &[0.try_into().unwrap()]).unwrap());
-    let receiver = |port| Receiver { port, tagged: false };
-    let members = [PortNo(1), PortNo(2), PortNo(3), PortNo::LOCAL].map(receiver).to_vec();
-    let hosts = vec![PortNo::LOCAL];
-    let network = Network { vlan: 0.try_into().unwrap(), hosts, open: Vec::new(), members };
-    let (of_network, groups) = network_flows(&network, &uplinks).unwrap();
-    flows.extend(of_network);
-    switch.install(&flows, &groups);
+    switch.install(&flows, &[]);
     switch
 }
 
