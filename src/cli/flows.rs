@@ -13,7 +13,7 @@ use crate::docker::Docker;
 use crate::frontend::attachments_of;
 use crate::model::{Attachment, ContainerRef, EndpointId, OWN_COOKIES, OWN_COOKIES_MASK};
 use crate::openflow::read_flows;
-use crate::ovsdb::Database;
+use crate::ovsdb::{Address, Database};
 use crate::place;
 
 use super::{Failure, Global, columns, output};
@@ -36,7 +36,7 @@ type Owners = BTreeMap<EndpointId, Arc<Attachment>>;
 
 pub(super) fn flows(global: &Global, args: &FlowsArgs) -> Result<(), Failure> {
     let container = args.container.as_deref().map(str::parse).transpose()?;
-    let bridges = output::runtime()?.block_on(read(&global.db, global.timeout(), container.as_ref()))?;
+    let bridges = output::runtime()?.block_on(read(&global.db()?, global.timeout(), container.as_ref()))?;
     if global.json {
         let flows: Vec<_> =
             bridges.iter().flat_map(|of| of.flows.iter().map(|flow| as_json(of, flow))).collect();
@@ -94,12 +94,12 @@ fn as_json(of: &BridgeFlows, flow: &FlowStats) -> serde_json::Value {
 }
 
 async fn read(
-    db: &str,
+    db: &Address,
     timeout: Duration,
     container: Option<&ContainerRef>,
 ) -> Result<Vec<BridgeFlows>, Failure> {
     let database = Database::connect(db, timeout).await?;
-    let rundir = place::rundir(db);
+    let rundir = place::rundir(db.as_str());
     let requests = match container {
         None => of_all(&database),
         Some(container) => of_container(&database, container).await?,
