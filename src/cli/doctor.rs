@@ -7,7 +7,7 @@ use crate::doctor::{self, Finding, Places, Severity};
 use super::{Failure, Global, output};
 
 pub(super) fn doctor(global: &Global) -> Result<ExitCode, Failure> {
-    let places = Places { db: global.db.clone(), socket: global.socket.clone(), timeout: global.timeout() };
+    let places = Places { db: global.db()?, socket: global.socket.clone(), timeout: global.timeout() };
     let facts = output::runtime()?.block_on(doctor::gather(&places));
     let findings = doctor::findings(&facts);
     if global.json {

@@ -35,7 +35,7 @@ pub(super) fn trace(global: &Global, args: &TraceArgs) -> Result<ExitCode, Failu
         port: args.port,
         in_port: args.in_port.clone(),
     };
-    let asked = Trace { question, db: global.db.clone(), timeout: global.timeout() };
+    let asked = Trace { question, db: global.db()?, timeout: global.timeout() };
     let told = output::runtime()?.block_on(trace::trace(&asked))?;
     if global.json {
         output::print_json(&told)?;

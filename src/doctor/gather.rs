@@ -17,7 +17,7 @@ use crate::frontend::sandbox_of;
 use crate::model::{Attachment, EndpointId, Mac, Owner, Sandbox};
 use crate::netlink::{Netlink, Netns, Path as Route};
 use crate::openflow::read_flows;
-use crate::ovsdb::{Database, Survey};
+use crate::ovsdb::{Address, Database, Survey};
 use crate::pipeline::CLASSIFY;
 use crate::place;
 use crate::unixctl::Vswitchd;
@@ -33,7 +33,7 @@ const LOOKS_AT_ONCE: usize = 4;
 #[derive(Clone, Debug)]
 pub struct Places {
     /// The database of Open vSwitch.
-    pub db: String,
+    pub db: Address,
     /// The daemon's socket.
     pub socket: PathBuf,
     /// How long each part may take to answer.
@@ -43,7 +43,7 @@ pub struct Places {
 /// Sees all there is to see. What does not answer in time is a fact, too.
 pub async fn gather(places: &Places) -> Facts {
     let Places { db, socket, timeout } = places;
-    let rundir = place::rundir(db);
+    let rundir = place::rundir(db.as_str());
     let netlink = Netlink::open();
     let (daemon, database, vswitchd) =
         tokio::join!(daemon(socket, *timeout), survey(db, *timeout), vswitchd(&rundir, *timeout));
@@ -66,7 +66,7 @@ pub async fn gather(places: &Places) -> Facts {
     facts
 }
 
-async fn survey(db: &str, timeout: Duration) -> Result<Survey, String> {
+async fn survey(db: &Address, timeout: Duration) -> Result<Survey, String> {
     let database = Database::connect(db, timeout).await.map_err(|refused| refused.to_string())?;
     match tokio::time::timeout(timeout, database.survey()).await {
         Ok(survey) => survey.map_err(|error| error.to_string()),

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::ovsdb::Address;
 use crate::place;
 use crate::refused::Refused;
 use crate::unixctl::Vswitchd;
@@ -29,7 +30,7 @@ pub struct Trace {
     /// The question.
     pub question: Question,
     /// The database of Open vSwitch.
-    pub db: String,
+    pub db: Address,
     /// How long each part may take to answer.
     pub timeout: Duration,
 }
@@ -69,7 +70,7 @@ pub async fn trace(trace: &Trace) -> Result<Told, Refused> {
         }
         Asked::Packet { scene, packet } => (scene, packet),
     };
-    let vswitchd = Vswitchd::find(&place::rundir(db)).map_err(|error| Refused::because(&error))?;
+    let vswitchd = Vswitchd::find(&place::rundir(db.as_str())).map_err(|error| Refused::because(&error))?;
     let flow = packet.to_string();
     let words = ["--names", scene.bridge.as_str(), flow.as_str()];
     let said = tokio::time::timeout(*timeout, vswitchd.ask("ofproto/trace", &words)).await.map_err(|_| {

@@ -13,7 +13,7 @@ use crate::docker::Docker;
 use crate::frontend::{attachments_of, sandbox_of};
 use crate::model::{Attachment, BadWord, ContainerRef, Mac, Sandbox, TunnelKind};
 use crate::netlink::{Netlink, Netns};
-use crate::ovsdb::{Database, Survey, SurveyedBridge, SurveyedPort};
+use crate::ovsdb::{Address, Database, Survey, SurveyedBridge, SurveyedPort};
 use crate::refused::Refused;
 
 use super::packet::{Packet, Protocol};
@@ -107,7 +107,7 @@ impl Candidate<'_> {
 }
 
 /// Looks the ends up and makes the packet.
-pub(super) async fn ask(question: &Question, db: &str, timeout: Duration) -> Result<Asked, Refused> {
+pub(super) async fn ask(question: &Question, db: &Address, timeout: Duration) -> Result<Asked, Refused> {
     let database = Database::connect(db, timeout).await?;
     let survey = database.survey().await?;
     let docker = Docker::connect();
