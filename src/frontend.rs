@@ -19,7 +19,7 @@ use crate::model::{Attachment, ContainerRef, LinkName, Owner, Sandbox, Vlan};
 use crate::reconciler::{Change, Handle, Outcome, Progress, Selected, Shells};
 use crate::refused::Refused;
 
-pub use lookup::{is_there, look_up, sandbox_of};
+pub use lookup::{attachments_of, is_there, look_up, sandbox_of};
 
 /// How many containers are looked up at once: dockerd answers them in parallel, a few at a time.
 const LOOKUPS_AT_ONCE: usize = 16;

@@ -1,8 +1,10 @@
 //! The command line: a file a command, or a family of them.
 
 mod bridges;
+mod columns;
 mod daemon;
 mod demo;
+mod doctor;
 mod flows;
 mod output;
 mod ovs_docker;
@@ -10,6 +12,7 @@ mod policy;
 mod ports;
 mod show;
 mod submit;
+mod trace;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -110,6 +113,10 @@ enum Command {
     Show(show::ShowArgs),
     /// Show the flow entries of one container, or of all
     Flows(flows::FlowsArgs),
+    /// Say what becomes of a packet from A to B, table by table
+    Trace(trace::TraceArgs),
+    /// Say what is wrong on this host, and what to do about it
+    Doctor,
     /// Keep ports and flows as they should be
     Daemon(daemon::DaemonArgs),
     /// See it work: two hosts and three containers in a private lab on this machine
@@ -163,6 +170,8 @@ fn execute(global: &Global, command: Command) -> Result<ExitCode, Failure> {
         Command::AddTunnel(args) => bridges::add_tunnel(global, &args),
         Command::Show(args) => show::show(global, &args),
         Command::Flows(args) => flows::flows(global, &args),
+        Command::Trace(args) => return trace::trace(global, &args),
+        Command::Doctor => return doctor::doctor(global),
         Command::Daemon(args) => daemon::daemon(global, &args),
         Command::Demo(args) => return demo::demo(&args),
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -91,7 +91,8 @@ async fn converse(stream: UnixStream, frontend: Frontend) {
             return;
         }
     };
-    tracing::info!(intent = %ask.intent.in_short(), "asked");
+    let (asked, begun) = (ask.intent.in_short(), Instant::now());
+    tracing::debug!(asked, "asked");
     let (progress, mut news) = mpsc::channel(PROGRESS_DEPTH);
     let (interruption, interrupted) = watch::channel(false);
     let wake = frontend.clone();
@@ -111,9 +112,12 @@ async fn converse(stream: UnixStream, frontend: Frontend) {
         }
     };
     let answer = match answer {
-        Ok(outcome) => Answer::Done(outcome),
+        Ok(outcome) => {
+            tracing::info!(asked, ports = outcome.ports, ms = begun.elapsed().as_millis(), "done");
+            Answer::Done(outcome)
+        }
         Err(refused) => {
-            tracing::info!("refused: {refused}");
+            tracing::info!(asked, why = %refused, ms = begun.elapsed().as_millis(), "refused");
             Answer::Refused(refused)
         }
     };

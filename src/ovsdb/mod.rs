@@ -6,6 +6,7 @@ mod marks;
 mod observe;
 mod ports;
 mod show;
+mod survey;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,7 @@ pub use address::{Address, TlsFiles};
 pub use bridges::{Forwarding, TakenUp};
 pub use observe::Rows;
 pub use show::{ShownBridge, ShownPort};
+pub use survey::{Survey, SurveyedBridge, SurveyedPort};
 
 /// The lock that whoever changes ports and flows of this database holds, so that nobody undoes another's work.
 const LOCK: &str = "flowport";

@@ -31,7 +31,7 @@ pub use policy::{Party, rule_flows};
 pub use table::{CLASSIFY, FLOOD, FORWARD, GUARD, OUTPUT, POLICY, RESPOND, RETURN, Table};
 
 /// The bits of `metadata` that hold the network.
-const NETWORK_MASK: u64 = 0xffff_ffff;
+pub const NETWORK_MASK: u64 = 0xffff_ffff;
 /// The bit of `metadata` that is set for packets which came by a tunnel.
 const FROM_TUNNEL: u64 = 1 << 32;
 /// The bit of `metadata` that is set for packets which came by another way from other hosts.

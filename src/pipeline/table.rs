@@ -15,6 +15,14 @@ pub struct Table {
     pub goes_to: &'static [u8],
 }
 
+impl Table {
+    /// The declared table of this number.
+    pub fn numbered(id: TableId) -> Option<&'static Self> {
+        const TABLES: [&Table; 6] = [&CLASSIFY, &GUARD, &RESPOND, &FORWARD, &FLOOD, &RETURN];
+        TABLES.into_iter().find(|table| table.id == id)
+    }
+}
+
 /// To which network, and to which endpoint, does the packet belong?
 pub const CLASSIFY: Table = Table {
     id: TableId(0),

@@ -118,6 +118,13 @@ impl Channel {
         self.doubt.all = true;
     }
 
+    /// Once, however often it is tried in vain.
+    pub(super) fn tell_trouble(&self, bridge: &LinkName, why: &str) {
+        if self.trouble.as_deref() != Some(why) {
+            tracing::warn!(%bridge, why, "OpenFlow channel lost");
+        }
+    }
+
     /// What was under way is answered by nobody.
     pub(super) fn close(&mut self, why: String) {
         self.trouble = Some(why);

@@ -11,6 +11,7 @@ use crate::state::{Datapath as Seen, LinkEffect, RecordEffect, RowEffect, Scope,
 
 use crate::refused::Refused;
 
+use super::news::News;
 use super::{Event, Reconciler};
 
 /// How many links are made by one task, which reports when all of them are: few enough for their rows to follow soon,
@@ -147,9 +148,13 @@ impl Reconciler {
         }
         self.rows.begin(());
         let endpoints: BTreeSet<EndpointId> = effects.iter().filter_map(RowEffect::endpoint).collect();
+        let news = News::of(&effects, &self.observed, &self.desired.scope);
         let (database, outbox) = (self.shells.database.clone(), self.outbox.clone());
         tokio::spawn(async move {
             let result = database.carry_out(&effects).await;
+            if result.is_ok() {
+                news.tell();
+            }
             let _ = outbox.send(Event::Committed(endpoints, result)).await;
         });
     }

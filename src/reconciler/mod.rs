@@ -15,6 +15,7 @@ mod asks;
 mod channel;
 mod effects;
 mod lanes;
+mod news;
 mod observing;
 mod waiting;
 
@@ -386,6 +387,9 @@ impl Reconciler {
         let Some(channel) = self.datapaths.get_mut(&bridge) else { return };
         match event {
             DatapathEvent::Read(installed) => {
+                if !matches!(self.observed.datapaths.get(&bridge), Some(Seen::Read(_))) {
+                    tracing::info!(%bridge, flows = installed.flows().len(), "OpenFlow channel open");
+                }
                 channel.open(now);
                 self.unsettle(&bridge);
                 self.observed.datapaths.insert(bridge, Seen::Read(installed));
@@ -411,13 +415,13 @@ impl Reconciler {
                 self.refuse_bridge(&bridge, &refused);
             }
             DatapathEvent::Lost(why) => {
-                tracing::info!(%bridge, "no OpenFlow channel: {why}");
+                channel.tell_trouble(&bridge, &why);
                 channel.close(why);
                 self.unsettle(&bridge);
                 self.observed.datapaths.insert(bridge, Seen::Opening);
             }
             DatapathEvent::Away(why) => {
-                tracing::info!(%bridge, "no OpenFlow channel: {why}");
+                channel.tell_trouble(&bridge, &why);
                 channel.close(why);
                 self.unsettle(&bridge);
                 self.observed.datapaths.insert(bridge, Seen::Away);
