@@ -16,6 +16,9 @@ use crate::records::Records;
 
 /// How long Docker is left alone when it does not answer.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// How long Docker may take to answer when the daemon starts. One that systemd starts by its socket takes the question
+/// and answers it when it runs, which it does after us.
+const ANSWER_TIME: Duration = Duration::from_secs(2);
 /// How many containers are looked up at once.
 const LOOKUPS_AT_ONCE: usize = 16;
 
@@ -24,9 +27,13 @@ pub(super) async fn known(docker: &Docker, database: &Database, records: &Record
     let recorded = records.attachments().into_values().map(|attachment| attachment.owner.clone());
     let marked = database.rows().ports.into_values().map(|row| row.attachment.owner.clone());
     let owners: BTreeSet<Owner> = recorded.chain(marked).collect();
-    let lookups = owners.into_iter().map(|owner| look_up(docker, owner));
+    let docker_answers = owners.iter().any(Owner::is_docker)
+        && tokio::time::timeout(ANSWER_TIME, docker.ids()).await.is_ok_and(|ids| ids.is_ok());
+    let (asked, unknown): (Vec<_>, Vec<_>) =
+        owners.into_iter().partition(|owner| docker_answers || !owner.is_docker());
+    let lookups = asked.into_iter().map(|owner| look_up(docker, owner));
     let found: Vec<Found> = stream::iter(lookups).buffered(LOOKUPS_AT_ONCE).collect().await;
-    let mut known = Containers::default();
+    let mut known = Containers { unknown: unknown.into_iter().collect(), ..Containers::default() };
     for found in found {
         match found {
             Found::Runs(sandbox) => known.running.push(sandbox),

@@ -12,7 +12,7 @@ use crate::pipeline::{Flow, Group};
 use crate::state::{FlowChanges, Installed};
 
 use super::exchange::{Exchange, OpenFlowError};
-use super::{DatapathEvent, ReadScope, Report, installed};
+use super::{DatapathEvent, Job, ReadScope, Report, installed};
 
 /// The wait before the channel is tried again, at first and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(20);
@@ -23,7 +23,7 @@ pub(super) async fn run(
     socket: PathBuf,
     bridge: LinkName,
     read: ReadScope,
-    mut bundles: mpsc::Receiver<FlowChanges>,
+    mut jobs: mpsc::Receiver<Job>,
     reports: mpsc::Sender<Report>,
 ) {
     let reporter = Reporter { bridge, reports };
@@ -33,9 +33,9 @@ pub(super) async fn run(
             Ok((mut exchange, installed)) => {
                 wait = FIRST_WAIT;
                 // Changes that were meant for the channel as it was are planned anew for this one.
-                while bundles.try_recv().is_ok() {}
+                while jobs.try_recv().is_ok() {}
                 reporter.report(DatapathEvent::Read(installed)).await;
-                let why = serve(&mut exchange, &mut bundles, &reporter).await;
+                let why = serve(&mut exchange, &read, &mut jobs, &reporter).await;
                 reporter.report(DatapathEvent::Lost(why.to_string())).await;
             }
             Err(error) if error.is_nobody() => reporter.report(DatapathEvent::Away(error.to_string())).await,
@@ -48,6 +48,11 @@ pub(super) async fn run(
 
 async fn open(socket: &Path, read: &ReadScope) -> Result<(Exchange, Installed), OpenFlowError> {
     let mut exchange = Exchange::open(socket).await?;
+    let installed = read_back(&mut exchange, read).await?;
+    Ok((exchange, installed))
+}
+
+async fn read_back(exchange: &mut Exchange, read: &ReadScope) -> Result<Installed, OpenFlowError> {
     let flows = read.0.iter().cloned().map(MultipartRequestBody::Flow);
     let answers = exchange.ask(flows.chain([MultipartRequestBody::GroupDesc])).await?;
     let (mut flows, mut groups) = (Vec::new(), Vec::new());
@@ -58,21 +63,28 @@ async fn open(socket: &Path, read: &ReadScope) -> Result<(Exchange, Installed), 
             _ => {}
         }
     }
-    Ok((exchange, installed(flows, groups)))
+    Ok(installed(flows, groups))
 }
 
 async fn serve(
     exchange: &mut Exchange,
-    bundles: &mut mpsc::Receiver<FlowChanges>,
+    read: &ReadScope,
+    jobs: &mut mpsc::Receiver<Job>,
     reporter: &Reporter,
 ) -> OpenFlowError {
     let mut under_way: Option<FlowChanges> = None;
     loop {
         tokio::select! {
-            Some(changes) = bundles.recv(), if under_way.is_none() => {
-                exchange.session.bundle(Instant::now(), messages(&changes));
-                under_way = Some(changes);
-            }
+            Some(job) = jobs.recv(), if under_way.is_none() => match job {
+                Job::Apply(changes) => {
+                    exchange.session.bundle(Instant::now(), messages(&changes));
+                    under_way = Some(changes);
+                }
+                Job::Read => match read_back(exchange, read).await {
+                    Ok(installed) => reporter.report(DatapathEvent::Read(installed)).await,
+                    Err(error) => return error,
+                },
+            },
             event = exchange.next() => match event {
                 Ok(SessionEvent::BundleCommitted { .. }) => {
                     if let Some(changes) = under_way.take() {

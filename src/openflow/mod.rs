@@ -15,8 +15,8 @@ use crate::state::{FlowChanges, Installed};
 pub use channel::messages;
 pub use exchange::{OpenFlowError, read_counters, read_flows};
 
-/// The bundles that may wait for a channel: the reconciler sends the next when the one before is answered.
-const BUNDLES: usize = 1;
+/// The jobs that may wait for a channel: the reconciler sends the next when the one before is answered.
+const JOBS: usize = 1;
 
 /// Beyond this many endpoints, one question for all of ours is less than one for each.
 const COOKIES_ASKED_ONE_BY_ONE: usize = 16;
@@ -24,8 +24,17 @@ const COOKIES_ASKED_ONE_BY_ONE: usize = 16;
 /// A channel; the task ends when this is dropped.
 #[derive(Debug)]
 pub struct Datapath {
-    bundles: mpsc::Sender<FlowChanges>,
+    jobs: mpsc::Sender<Job>,
     task: tokio::task::JoinHandle<()>,
+}
+
+/// What a channel is asked to do.
+#[derive(Debug)]
+enum Job {
+    /// Apply these changes in one bundle.
+    Apply(FlowChanges),
+    /// Read back what is there.
+    Read,
 }
 
 /// What a channel reports, and of which bridge it is.
@@ -40,7 +49,7 @@ pub struct Report {
 /// What happened to a channel.
 #[derive(Debug)]
 pub enum DatapathEvent {
-    /// It is open, and this is what the datapath holds of ours.
+    /// It is open, or was asked to read again, and this is what the datapath holds of ours.
     Read(Installed),
     /// The datapath has applied these changes.
     Applied(FlowChanges),
@@ -86,16 +95,23 @@ impl Datapath {
         read: ReadScope,
         reports: mpsc::Sender<Report>,
     ) -> Self {
-        let (bundles, queue) = mpsc::channel(BUNDLES);
+        let (jobs, queue) = mpsc::channel(JOBS);
         let socket = crate::place::management_socket(rundir, bridge.as_str());
         let task = tokio::spawn(channel::run(socket, bridge.clone(), read, queue, reports));
-        Self { bundles, task }
+        Self { jobs, task }
     }
 
     /// Has the datapath apply the changes, all or none; the answer comes as an event. Not to be called again before.
     pub(crate) fn apply(&self, changes: FlowChanges) {
         // A channel that is closed reports so by itself, and then holds nothing to change.
-        let _ = self.bundles.try_send(changes);
+        let _ = self.jobs.try_send(Job::Apply(changes));
+    }
+
+    /// Has what the datapath holds of ours be read again; it comes as an event. Not to be called while changes are
+    /// being applied.
+    pub(crate) fn read_again(&self) {
+        // As above: a channel that is opened is read anyway.
+        let _ = self.jobs.try_send(Job::Read);
     }
 }
 

@@ -166,6 +166,11 @@ impl Reconciler {
             if !channel.dirty || !channel.lane.is_free(&(), now) {
                 continue;
             }
+            if std::mem::take(&mut channel.reread) {
+                channel.lane.begin(());
+                channel.datapath.read_again();
+                continue;
+            }
             match plan::flows(&self.desired, &self.observed, bridge) {
                 Ok(None) => {}
                 Ok(Some(changes)) if changes.is_empty() => channel.dirty = false,

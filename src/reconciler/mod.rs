@@ -15,6 +15,7 @@ mod asks;
 mod effects;
 mod lanes;
 mod observing;
+mod summary;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,9 +36,11 @@ use crate::refused::Refused;
 use crate::state::{Datapath as Seen, Desired, Link, Observed, RecordEffect, Scope};
 
 pub use asks::{Ask, Change, Handle, Selected, is_of};
+pub use summary::{BridgeSummary, DatapathSummary, Summary};
 pub use waiting::{Outcome, Progress};
 
 use lanes::{Lane, Links};
+use summary::Look;
 use waiting::Waiting;
 
 /// How many results and requests may queue for the task: more than the effects that can be under way, so that none of
@@ -87,6 +90,9 @@ pub(crate) enum Event {
     Removed(Owner),
     Owners(oneshot::Sender<BTreeSet<Owner>>),
     AttachedTo(LinkName, oneshot::Sender<usize>),
+    Look(Look),
+    /// What is observed is to be observed anew.
+    Reread,
     /// Nothing happened, but a round is due.
     Wake,
 }
@@ -108,6 +114,7 @@ pub struct Reconciler {
     records: Lane<()>,
     datapaths: BTreeMap<LinkName, Channel>,
     waiting: Vec<Waiting>,
+    lookers: Vec<Look>,
     /// Endpoints that another tool made, until their links have been read.
     strangers: BTreeSet<EndpointId>,
     /// Endpoints by the names of links that another tool made.
@@ -132,6 +139,8 @@ struct Channel {
     lane: Lane<()>,
     /// Whether something was observed or desired since the flows were last found to be as they should.
     dirty: bool,
+    /// Whether its flow entries are to be read again before anything else.
+    reread: bool,
     /// Why the last bundle was refused, or the channel lost.
     trouble: Option<String>,
 }
@@ -163,6 +172,7 @@ impl Reconciler {
             records: Lane::default(),
             datapaths: BTreeMap::new(),
             waiting: Vec::new(),
+            lookers: Vec::new(),
             strangers: BTreeSet::new(),
             other_links: BTreeMap::new(),
             doubtful: BTreeSet::new(),
@@ -199,6 +209,7 @@ impl Reconciler {
             if news {
                 self.round(now);
             }
+            self.show();
             let deadline = self.deadline(now);
             tokio::select! {
                 event = self.inbox.recv() => match event {
@@ -355,6 +366,11 @@ impl Reconciler {
                     self.desired.attachments.values().filter(|attachment| attachment.bridge == bridge);
                 let _ = answer.send(attached.count());
             }
+            Event::Look(look) => {
+                self.lookers.push(look);
+                return false;
+            }
+            Event::Reread => self.reread(),
             Event::Removed(owner) => {
                 self.end(&owner);
                 self.desired.attachments.retain(|_, attachment| attachment.owner != owner);
@@ -449,6 +465,7 @@ impl Reconciler {
                 datapath: Datapath::open(rundir, bridge, read, reporting.clone()),
                 lane: Lane::default(),
                 dirty: true,
+                reread: false,
                 trouble: None,
             });
         }

@@ -292,6 +292,17 @@ impl Reconciler {
         }
     }
 
+    /// Links, routes and flow entries are read anew, because somebody may have changed what tells nobody.
+    pub(super) fn reread(&mut self) {
+        self.observe_rows();
+        self.begin_reading_links();
+        self.observed.underlay.clear();
+        self.begin_reading_underlay();
+        for channel in self.datapaths.values_mut() {
+            (channel.reread, channel.dirty) = (true, true);
+        }
+    }
+
     pub(super) fn channels_are_dirty(&mut self) {
         self.datapaths.values_mut().for_each(|channel| channel.dirty = true);
     }

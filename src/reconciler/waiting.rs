@@ -159,7 +159,7 @@ impl Reconciler {
     }
 
     /// Whether a managed bridge is not yet known to forward as it should.
-    fn bridge_flows_pending(&self, bridge: &LinkName) -> bool {
+    pub(super) fn bridge_flows_pending(&self, bridge: &LinkName) -> bool {
         match self.datapaths.get(bridge) {
             Some(channel) => {
                 channel.dirty

@@ -1,0 +1,136 @@
+//! How far the whole has come, for those who only look: the service manager's status, and metrics.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::oneshot;
+
+use crate::model::LinkName;
+use crate::plan::{Status, status};
+use crate::state::Datapath as Seen;
+
+use super::Reconciler;
+
+/// What is desired and observed, counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Each bridge that is there, or that something should be attached to.
+    pub bridges: BTreeMap<LinkName, BridgeSummary>,
+    /// Whether nothing is under way and nothing is missing that is not known to fail.
+    pub settled: bool,
+}
+
+/// One bridge, counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BridgeSummary {
+    /// Attachments, those of stopped containers included.
+    pub desired: usize,
+    /// Those whose container runs.
+    pub wanted: usize,
+    /// Ports of endpoints in the database.
+    pub observed: usize,
+    /// Wanted endpoints of which nothing is missing.
+    pub converged: usize,
+    /// Wanted endpoints that ovs-vswitchd says it cannot have.
+    pub failed: usize,
+    /// What the datapath holds of ours, if this is a managed bridge.
+    pub datapath: Option<DatapathSummary>,
+}
+
+/// The datapath of a managed bridge.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DatapathSummary {
+    /// Whether its channel is open and its flow entries have been read.
+    pub connected: bool,
+    /// Whether they are as they should be.
+    pub in_sync: bool,
+    /// Flow entries of ours.
+    pub flows: usize,
+    /// Groups of ours.
+    pub groups: usize,
+}
+
+/// Somebody who wants to know.
+#[derive(Debug)]
+pub(crate) struct Look {
+    /// Only when all is settled.
+    pub(super) settled: bool,
+    pub(super) answer: oneshot::Sender<Summary>,
+}
+
+impl Summary {
+    /// One number of all bridges together.
+    pub fn total(&self, number: impl Fn(&BridgeSummary) -> usize) -> usize {
+        self.bridges.values().map(number).sum()
+    }
+}
+
+impl Reconciler {
+    /// Tells those who look, after a round, so that what can begin has begun.
+    pub(super) fn show(&mut self) {
+        self.lookers.retain(|looker| !looker.answer.is_closed());
+        if self.lookers.is_empty() || (self.is_busy() && self.lookers.iter().all(|looker| looker.settled)) {
+            return;
+        }
+        let summary = self.summary();
+        for looker in std::mem::take(&mut self.lookers) {
+            if looker.settled && !summary.settled {
+                self.lookers.push(looker);
+            } else {
+                // Who has gone since need not know.
+                let _ = looker.answer.send(summary.clone());
+            }
+        }
+    }
+
+    /// Whether effects are under way.
+    fn is_busy(&self) -> bool {
+        let channels = || self.datapaths.values().any(|channel| channel.lane.is_busy(&()));
+        self.links.busy() > 0 || self.rows.is_busy(&()) || self.records.is_busy(&()) || channels()
+    }
+
+    fn summary(&self) -> Summary {
+        let mut bridges: BTreeMap<LinkName, BridgeSummary> = BTreeMap::new();
+        let mut pending = BTreeMap::new();
+        let mut settled = !self.is_busy();
+        for (name, bridge) in &self.observed.bridges {
+            let is_pending = self.bridge_flows_pending(name);
+            let datapath = bridge.managed.then(|| {
+                let in_sync = !is_pending;
+                match self.observed.datapaths.get(name) {
+                    Some(Seen::Read(installed)) => DatapathSummary {
+                        connected: true,
+                        in_sync,
+                        flows: installed.flows().len(),
+                        groups: installed.groups().len(),
+                    },
+                    Some(Seen::Opening | Seen::Away) | None => {
+                        DatapathSummary { in_sync, ..Default::default() }
+                    }
+                }
+            });
+            // Of a switch that does not run nothing can be expected.
+            let is_away = matches!(self.observed.datapaths.get(name), Some(Seen::Away));
+            settled &= !is_pending || is_away;
+            pending.insert(name, is_pending);
+            bridges.insert(name.clone(), BridgeSummary { datapath, ..Default::default() });
+        }
+        for (endpoint, attachment) in &self.desired.attachments {
+            let of_bridge = bridges.entry(attachment.bridge.clone()).or_default();
+            of_bridge.desired += 1;
+            if !self.desired.wants(*endpoint, &self.observed) {
+                continue;
+            }
+            of_bridge.wanted += 1;
+            let pending = pending.get(&attachment.bridge).copied().unwrap_or_default();
+            match status(&self.desired, &self.observed, *endpoint, pending) {
+                Status::Converged => of_bridge.converged += 1,
+                Status::Failed(_) => of_bridge.failed += 1,
+                Status::Missing(_) => settled = false,
+            }
+        }
+        for row in self.observed.ports.values() {
+            bridges.entry(row.bridge.clone()).or_default().observed += 1;
+        }
+        Summary { bridges, settled }
+    }
+}
