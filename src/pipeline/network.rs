@@ -7,13 +7,13 @@ use crate::model::{SHARED_COOKIE, Vlan};
 use super::bridge::{Uplink, UplinkKind};
 use super::endpoint::push_tag;
 use super::flow::Does;
-use super::{FLOOD, FROM_LINK, FROM_TUNNEL, Flow, METADATA_MASK, UndeclaredFlow};
+use super::{FLOOD, FROM_LINK, FROM_TUNNEL, Flow, METADATA_MASK, QUESTION, UndeclaredFlow};
 
 /// The groups with these bits set are ours.
 const OWN_GROUPS: u32 = 0xf << 28;
 /// Where the number of a part of a network's group begins.
 const PART_SHIFT: u32 = 24;
-/// How many members one group holds: with 32 bytes a bucket, well within a message of 64 KiB.
+/// How many members one group holds: with 56 bytes a bucket at most, within a message of 64 KiB.
 const MEMBERS_OF_A_GROUP: usize = 1000;
 /// The most parts that a network's group can have.
 const MOST_PARTS: usize = 14;
@@ -40,10 +40,33 @@ impl Group {
     /// The type of every group of ours.
     pub const TYPE: GroupType = GroupType::ALL;
 
-    fn new(vlan: Vlan, part: usize, actions: impl Iterator<Item = Action>) -> Self {
+    fn new(of: GroupOf, vlan: Vlan, part: usize, buckets: impl Iterator<Item = Bucket>) -> Self {
         let part = u32::try_from(part).unwrap_or(0) << PART_SHIFT;
-        let id = GroupId(OWN_GROUPS | part | u32::from(vlan.id()));
-        Self { id, buckets: actions.map(|action| Bucket::new([action])).collect() }
+        let id = GroupId(OWN_GROUPS | part | of as u32 | u32::from(vlan.id()));
+        Self { id, buckets: buckets.collect() }
+    }
+}
+
+/// Whom a group of a network is of; a bit of its number.
+#[derive(Clone, Copy)]
+enum GroupOf {
+    Members = 0,
+    Open = 1 << 12,
+}
+
+/// A port that gets a copy of what is for many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Receiver {
+    /// The port.
+    pub port: PortNo,
+    /// Whether it is told the network by a tag.
+    pub tagged: bool,
+}
+
+impl Receiver {
+    fn bucket(self, vlan: Vlan) -> Bucket {
+        let tag = self.tagged.then(|| push_tag(vlan.id()));
+        Bucket::new(tag.into_iter().flatten().chain([Action::output(self.port)]))
     }
 }
 
@@ -54,8 +77,10 @@ pub struct Network {
     pub vlan: Vlan,
     /// The ports of this host itself, which may route: in ascending order.
     pub hosts: Vec<PortNo>,
+    /// The endpoints whose addresses nobody knows here, in ascending order.
+    pub open: Vec<Receiver>,
     /// All ports of this host that belong to it, endpoints and the host's own, in ascending order.
-    pub members: Vec<PortNo>,
+    pub members: Vec<Receiver>,
 }
 
 /// The flow entries and groups of a network; all entries carry the shared cookie.
@@ -63,9 +88,16 @@ pub fn network_flows(
     network: &Network,
     uplinks: &[Uplink],
 ) -> Result<(Vec<Flow>, Vec<Group>), UndeclaredFlow> {
-    let Network { vlan, hosts, members } = network;
-    let groups = groups(*vlan, members);
-    let local: Vec<Action> = groups.first().map(|root| Action::group(root.id)).into_iter().collect();
+    let Network { vlan, hosts, open, members } = network;
+    let mut groups = Vec::new();
+    let mut copies = |of, receivers: &[Receiver]| {
+        let some = groups_of(of, *vlan, receivers);
+        let root: Vec<Action> = some.first().map(|root| Action::group(root.id)).into_iter().collect();
+        groups.extend(some);
+        root
+    };
+    let local = copies(GroupOf::Members, members);
+    let open = copies(GroupOf::Open, open);
     let (tunnels, links): (Vec<Uplink>, Vec<Uplink>) = uplinks.iter().partition(|uplink| uplink.is_tunnel);
     let everywhere = outputs(*vlan, uplinks);
     let by_links = if links.len() > 1 { outputs(*vlan, &links) } else { Vec::new() };
@@ -79,18 +111,21 @@ pub fn network_flows(
         Ok(())
     };
     add(100, from(0).eth_dst(many), [local.clone(), everywhere.clone()].concat())?;
-    let routers: Vec<Action> =
-        hosts.iter().map(|port| Action::output(*port)).chain(everywhere.clone()).collect();
+    let hosts: Vec<Action> = hosts.iter().map(|port| Action::output(*port)).collect();
     for group in FOR_ROUTERS {
-        add(110, from(0).eth_dst(group), routers.clone())?;
+        add(110, from(0).eth_dst(group), [hosts.clone(), everywhere.clone()].concat())?;
     }
+    let may_know = [hosts, open].concat();
+    add(100, from(QUESTION), [may_know.clone(), everywhere.clone()].concat())?;
     // One that is not known here may be behind an uplink, never behind a port of this host: those are all known.
     add(50, from(0), everywhere)?;
     if !links.is_empty() {
         add(100, from(FROM_LINK).eth_dst(many), [local.clone(), by_links.clone()].concat())?;
+        add(100, from(QUESTION | FROM_LINK), [may_know.clone(), by_links.clone()].concat())?;
         add(50, from(FROM_LINK), by_links)?;
     }
     if !tunnels.is_empty() {
+        add(100, from(QUESTION | FROM_TUNNEL), may_know)?;
         add(100, from(FROM_TUNNEL).eth_dst(many), local)?;
     }
     Ok((flows, groups))
@@ -117,20 +152,20 @@ fn outputs(vlan: Vlan, uplinks: &[Uplink]) -> Vec<Action> {
 
 /// One group, or one of groups when the members are too many for a message. The parts come first, because a group
 /// must be there before another names it; the root is the first of the list all the same.
-fn groups(vlan: Vlan, members: &[PortNo]) -> Vec<Group> {
-    let output = |port: &PortNo| Action::output(*port);
-    if members.is_empty() {
+fn groups_of(of: GroupOf, vlan: Vlan, receivers: &[Receiver]) -> Vec<Group> {
+    let bucket = |receiver: &Receiver| receiver.bucket(vlan);
+    if receivers.is_empty() {
         return Vec::new();
     }
-    if members.len() <= MEMBERS_OF_A_GROUP {
-        return vec![Group::new(vlan, 0, members.iter().map(output))];
+    if receivers.len() <= MEMBERS_OF_A_GROUP {
+        return vec![Group::new(of, vlan, 0, receivers.iter().map(bucket))];
     }
-    let parts: Vec<Group> = members
+    let parts: Vec<Group> = receivers
         .chunks(MEMBERS_OF_A_GROUP)
         .take(MOST_PARTS)
         .enumerate()
-        .map(|(nth, members)| Group::new(vlan, nth + 1, members.iter().map(output)))
+        .map(|(nth, receivers)| Group::new(of, vlan, nth + 1, receivers.iter().map(bucket)))
         .collect();
-    let root = Group::new(vlan, 0, parts.iter().map(|part| Action::group(part.id)));
+    let root = Group::new(of, vlan, 0, parts.iter().map(|part| Bucket::new([Action::group(part.id)])));
     [vec![root], parts].concat()
 }

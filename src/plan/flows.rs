@@ -6,7 +6,7 @@ use flowport_openflow::{Cookie, PortNo};
 
 use crate::model::{EndpointId, LinkName, OWN_COOKIES, OWN_COOKIES_MASK, Vlan};
 use crate::pipeline::{
-    Flow, Group, Member, Network, UndeclaredFlow, Uplink, UplinkKind, bridge_flows, endpoint_flows,
+    Flow, Group, Member, Network, Receiver, UndeclaredFlow, Uplink, UplinkKind, bridge_flows, endpoint_flows,
     network_flows,
 };
 
@@ -38,7 +38,7 @@ pub fn flows(
     for member in &members {
         let network = networks.entry(member.vlan).or_default();
         network.hosts.push(member.port);
-        network.members.push(member.port);
+        network.members.push(Receiver { port: member.port, tagged: false });
     }
     for (endpoint, port) in observed.ports.iter().filter(|(_, row)| row.bridge == *bridge) {
         let Some(ofport) = port.ofport.map(PortNo) else { continue };
@@ -51,7 +51,14 @@ pub fn flows(
         if attachment.bridge != *bridge {
             continue;
         }
-        networks.entry(attachment.vlan).or_default().members.push(ofport);
+        let tagged = attachment.trunks.iter().map(|vlan| (*vlan, true));
+        for (vlan, tagged) in [(attachment.vlan, false)].into_iter().chain(tagged) {
+            let (network, receiver) = (networks.entry(vlan).or_default(), Receiver { port: ofport, tagged });
+            network.members.push(receiver);
+            if tagged || !attachment.is_guarded() {
+                network.open.push(receiver);
+            }
+        }
         if desired.scope.holds(*endpoint) {
             of_endpoints.extend(endpoint_flows(attachment, ofport)?);
         }
@@ -65,6 +72,7 @@ pub fn flows(
     for (vlan, mut network) in networks {
         network.vlan = vlan;
         network.members.sort();
+        network.open.sort();
         let (flows, of_network) = network_flows(&network, &uplinks)?;
         wanted.extend(flows);
         groups.extend(of_network);

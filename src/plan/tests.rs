@@ -92,6 +92,7 @@ fn attachment(nth: usize, bridge: &str, vlan: i64) -> Attachment {
         routes: vec![],
         mtu: None,
         vlan: vlan.try_into().unwrap(),
+        trunks: vec![],
     }
 }
 
