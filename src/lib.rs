@@ -13,6 +13,7 @@ pub mod docker;
 pub mod frontend;
 pub mod intent;
 pub mod lab;
+pub mod metrics;
 pub mod model;
 pub mod netlink;
 pub mod openflow;

@@ -9,6 +9,7 @@ use futures_util::stream::{self, StreamExt};
 
 use crate::docker::{Docker, DockerError, Event};
 use crate::frontend::sandbox_of;
+use crate::metrics::{Meters, Peer};
 use crate::model::{Owner, Sandbox};
 use crate::ovsdb::Database;
 use crate::reconciler::{Containers, Handle};
@@ -64,10 +65,10 @@ async fn look_up(docker: &Docker, owner: Owner) -> Found {
 }
 
 /// Tells the reconciler of containers that start or are removed, as long as the daemon runs.
-pub(super) async fn watch(docker: Docker, reconciler: Handle) {
+pub(super) async fn watch(docker: Docker, reconciler: Handle, meters: Meters) {
     let mut answered = true;
     loop {
-        match follow(&docker, &reconciler).await {
+        match follow(&docker, &reconciler, &meters).await {
             Ok(()) => tracing::info!("Docker ended; waiting for it to come back"),
             Err(error) if answered => {
                 tracing::info!("{error}; containers of Docker are attended to when it answers");
@@ -80,7 +81,7 @@ pub(super) async fn watch(docker: Docker, reconciler: Handle) {
 }
 
 /// Follows Docker's events until it ends. What happened before the first event is asked for.
-async fn follow(docker: &Docker, reconciler: &Handle) -> Result<(), DockerError> {
+async fn follow(docker: &Docker, reconciler: &Handle, meters: &Meters) -> Result<(), DockerError> {
     let mut events = docker.events().await?;
     let known = docker.ids().await?;
     for owner in reconciler.owners().await.into_iter().filter(Owner::is_docker) {
@@ -91,7 +92,9 @@ async fn follow(docker: &Docker, reconciler: &Handle) -> Result<(), DockerError>
         }
     }
     while let Some(event) = events.next().await {
-        match event? {
+        let event = event.inspect_err(|_| meters.lost(&Peer::DOCKER))?;
+        meters.docker_event(event.action());
+        match event {
             Event::Started { id } => started(docker, reconciler, Owner::from(id.as_str())).await,
             Event::Destroyed { id } => reconciler.removed(Owner::from(id.as_str())).await,
             Event::Died { .. } | Event::Renamed { .. } => {}

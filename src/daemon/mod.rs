@@ -4,13 +4,14 @@
 //!   server ──────(intents)──> Frontend ──┐
 //!   containers ──(start, removal)────────┼──> Reconciler, the one owner of the state
 //!   links ───────(seen, gone)────────────┤
-//!   notify ──────(how far?)──────────────┘
+//!   notify, metrics ──(how far?)─────────┘
 //! ```
 //!
 //! Each of these is one task; all end with [`run`]. Stopping leaves ports and flows as they are.
 
 mod containers;
 mod links;
+pub mod metrics;
 mod notify;
 pub mod protocol;
 mod server;
@@ -24,6 +25,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::docker::Docker;
 use crate::frontend::Frontend;
+use crate::metrics::{Meters, Peer};
 use crate::netlink::Netlink;
 use crate::ovsdb::Database;
 use crate::reconciler::{Reconciler, Shells};
@@ -45,6 +47,8 @@ pub struct Config {
     pub socket: PathBuf,
     /// The directory of its own database.
     pub state: PathBuf,
+    /// Where metrics are served, if anywhere.
+    pub metrics: Option<metrics::Address>,
 }
 
 /// Runs until it is told to stop by SIGTERM or SIGINT; SIGHUP has it read everything again. The service manager is kept
@@ -55,6 +59,7 @@ pub struct Config {
 /// It cannot start: another daemon runs, or a part is missing.
 pub async fn run(config: Config, ready: impl FnOnce()) -> Result<(), Refused> {
     let begun = Instant::now();
+    let scrapers = metrics::Listener::bind(config.metrics.as_ref()).await?;
     let mut signals = Signals::catch();
     let manager = ServiceManager::from_environment();
     let database = Database::connect(&config.db, START_TIME).await?;
@@ -62,7 +67,7 @@ pub async fn run(config: Config, ready: impl FnOnce()) -> Result<(), Refused> {
     let _lock = database.try_lock().await?;
     // Who comes before it is ready is answered when it is.
     let listener = server::listen(&config.socket)?;
-    let ended = serve(&config, database, listener, begun, ready, (&mut signals, &manager)).await;
+    let ended = serve(&config, database, listener, (begun, ready), (&mut signals, &manager), scrapers).await;
     server::leave(&config.socket);
     ended
 }
@@ -71,9 +76,9 @@ async fn serve(
     config: &Config,
     database: Database,
     listener: UnixListener,
-    begun: Instant,
-    ready: impl FnOnce(),
+    (begun, ready): (Instant, impl FnOnce()),
     (signals, manager): (&mut Signals, &ServiceManager),
+    scrapers: metrics::Listener,
 ) -> Result<(), Refused> {
     let run_dir = config.socket.parent().map(PathBuf::from).unwrap_or_default();
     let mut records_server = RecordsServer::start(&config.state, &run_dir, begun + START_TIME).await?;
@@ -81,6 +86,10 @@ async fn serve(
     let netlink = Netlink::open();
     let link_news = netlink.subscribe().await?;
     let docker = Docker::connect();
+    let meters = Meters::default();
+    let losses = [(database.connection(), Peer::OPEN_VSWITCH), (records.connection(), Peer::RECORDS)]
+        .map(|(connection, peer)| metrics::watch(connection, peer, meters.clone()));
+    let losses = futures_util::future::join_all(losses);
 
     let known = containers::known(&docker, &database, &records).await;
     let shells =
@@ -90,9 +99,11 @@ async fn serve(
     tracing::info!("ready on {} after {} ms", config.socket.display(), begun.elapsed().as_millis());
     ready();
     tokio::select! {
-        () = reconciler.run() => {}
-        () = server::serve(listener, frontend) => {}
-        () = containers::watch(docker, handle.clone()) => {}
+        () = reconciler.metered(meters.clone()).run() => {}
+        () = server::serve(listener, frontend, meters.clone()) => {}
+        () = containers::watch(docker, handle.clone(), meters.clone()) => {}
+        () = metrics::serve(scrapers, meters.clone(), handle.clone()) => {}
+        _ = losses => {}
         () = links::watch(link_news, handle.clone()) => {}
         () = manager.keep_informed(handle, &mut signals.hang_up) => {}
         () = records_server.keep() => {}

@@ -9,7 +9,7 @@ mod show;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flowport_ovsdb::client::{ConnectError, Lock};
+use flowport_ovsdb::client::{ConnectError, ConnectionState, Lock};
 use flowport_ovsdb::{
     Client, Committed, ConnectOptions, Monitor, Remotes, Replica, TransactError, Transaction,
 };
@@ -115,6 +115,11 @@ impl Database {
     /// Becomes ready whenever the database has changed since the last time.
     pub fn changes(&self) -> watch::Receiver<Arc<Replica>> {
         self.client.subscribe()
+    }
+
+    /// Whether there is a connection to the server, to look at or to wait on.
+    pub fn connection(&self) -> watch::Receiver<ConnectionState> {
+        self.client.state()
     }
 
     fn replica(&self) -> Arc<Replica> {

@@ -32,6 +32,7 @@ impl Reconciler {
         self.begin_records(now);
         self.begin_flows(now);
         self.answer(now);
+        self.meters.round(now.elapsed());
     }
 
     fn begin_links(&mut self, now: Instant) {
@@ -67,9 +68,11 @@ impl Reconciler {
         }
         if !dels.is_empty() {
             let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
+            let meters = self.meters.clone();
             tokio::spawn(async move {
                 let (endpoints, names): (Vec<_>, Vec<_>) = dels.into_iter().unzip();
                 let result = netlink.del_links(&names).await.map(drop).map_err(Refused::from);
+                meters.effects("del-link", result.is_ok(), endpoints.len());
                 let _ = outbox.send(Event::LinksDeleted(endpoints, result)).await;
             });
         }
@@ -77,9 +80,10 @@ impl Reconciler {
 
     fn begin_adding(&self, links: Vec<(Arc<Attachment>, u32, VethSpec)>) {
         let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
+        let meters = self.meters.clone();
         tokio::spawn(async move {
             let specs = links.iter().map(|(_, _, spec)| spec.clone()).collect();
-            let added = match netlink.add_veths(specs).await {
+            let added: Vec<_> = match netlink.add_veths(specs).await {
                 Ok(results) => {
                     let each = links.iter().zip(results).map(|((attachment, mtu, _), result)| {
                         (attachment.endpoint(), *mtu, result.map_err(|error| not_added(attachment, &error)))
@@ -93,6 +97,9 @@ impl Reconciler {
                     each.collect()
                 }
             };
+            let (made, failed): (Vec<_>, Vec<_>) = added.iter().partition(|(_, _, result)| result.is_ok());
+            meters.effects("add-link", true, made.len());
+            meters.effects("add-link", false, failed.len());
             // The reconciler is gone only when nobody is left to be told.
             let _ = outbox.send(Event::LinksAdded(added)).await;
         });
@@ -100,8 +107,10 @@ impl Reconciler {
 
     fn begin_mtu(&self, attachment: Arc<Attachment>, sandbox: Sandbox, mtu: u32) {
         let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
+        let meters = self.meters.clone();
         tokio::spawn(async move {
             let result = set_mtu(&netlink, &attachment, &sandbox, mtu).await;
+            meters.effects("set-mtu", result.is_ok(), 1);
             let _ = outbox.send(Event::LinkMtuSet(attachment.endpoint(), mtu, result)).await;
         });
     }
@@ -130,8 +139,11 @@ impl Reconciler {
         self.rows.begin(());
         let endpoints: BTreeSet<EndpointId> = effects.iter().filter_map(RowEffect::endpoint).collect();
         let (database, outbox) = (self.shells.database.clone(), self.outbox.clone());
+        let meters = self.meters.clone();
         tokio::spawn(async move {
+            let begun = Instant::now();
             let result = database.carry_out(&effects).await;
+            meters.rows(&effects, result.is_ok(), begun.elapsed());
             let _ = outbox.send(Event::Committed(endpoints, result)).await;
         });
     }
@@ -154,9 +166,11 @@ impl Reconciler {
             return;
         }
         self.records.begin(());
-        let outbox = self.outbox.clone();
+        let (outbox, meters) = (self.outbox.clone(), self.meters.clone());
         tokio::spawn(async move {
+            let begun = Instant::now();
             let result = records.carry_out(&effects).await;
+            meters.records(&effects, result.is_ok(), begun.elapsed());
             let _ = outbox.send(Event::Recorded(effects, result)).await;
         });
     }
@@ -176,6 +190,8 @@ impl Reconciler {
                 Ok(Some(changes)) if changes.is_empty() => channel.dirty = false,
                 Ok(Some(changes)) => {
                     channel.lane.begin(());
+                    channel.sent = Some(Instant::now());
+                    self.meters.bundle_begun(&changes);
                     channel.datapath.apply(changes);
                 }
                 Err(undeclared) => {

@@ -27,6 +27,7 @@ use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::deadline::at;
+use crate::metrics::Meters;
 use crate::model::{EndpointId, LinkName, Mac, Owner, Sandbox};
 use crate::netlink::{Link as SeenLink, LinkEvent, Netlink, Netns};
 use crate::openflow::{Datapath, DatapathEvent, ReadScope, Report};
@@ -115,6 +116,7 @@ pub struct Reconciler {
     datapaths: BTreeMap<LinkName, Channel>,
     waiting: Vec<Waiting>,
     lookers: Vec<Look>,
+    meters: Meters,
     /// Endpoints that another tool made, until their links have been read.
     strangers: BTreeSet<EndpointId>,
     /// Endpoints by the names of links that another tool made.
@@ -141,6 +143,8 @@ struct Channel {
     dirty: bool,
     /// Whether its flow entries are to be read again before anything else.
     reread: bool,
+    /// When the bundle that is under way was sent.
+    sent: Option<Instant>,
     /// Why the last bundle was refused, or the channel lost.
     trouble: Option<String>,
 }
@@ -173,6 +177,7 @@ impl Reconciler {
             datapaths: BTreeMap::new(),
             waiting: Vec::new(),
             lookers: Vec::new(),
+            meters: Meters::default(),
             strangers: BTreeSet::new(),
             other_links: BTreeMap::new(),
             doubtful: BTreeSet::new(),
@@ -198,6 +203,12 @@ impl Reconciler {
             reconciler.observed.underlay.extend(mtu.map(|mtu| (remote, mtu)));
         }
         Ok((reconciler, Handle::new(outbox)))
+    }
+
+    /// The same, counting with these.
+    #[must_use]
+    pub fn metered(self, meters: Meters) -> Self {
+        Self { meters, ..self }
     }
 
     /// Plans and carries out, until it is dropped.
@@ -413,6 +424,7 @@ impl Reconciler {
     }
 
     fn take_report(&mut self, Report { bridge, event }: Report, now: Instant) {
+        self.count_report(&bridge, &event);
         let Some(channel) = self.datapaths.get_mut(&bridge) else { return };
         channel.dirty = true;
         match event {
@@ -466,6 +478,7 @@ impl Reconciler {
                 lane: Lane::default(),
                 dirty: true,
                 reread: false,
+                sent: None,
                 trouble: None,
             });
         }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use tokio::sync::oneshot;
 
+use crate::metrics::Peer;
 use crate::model::LinkName;
+use crate::openflow::DatapathEvent;
 use crate::plan::{Status, status};
 use crate::state::Datapath as Seen;
 
@@ -79,6 +81,21 @@ impl Reconciler {
                 // Who has gone since need not know.
                 let _ = looker.answer.send(summary.clone());
             }
+        }
+    }
+
+    /// Counts what a datapath's channel tells.
+    pub(super) fn count_report(&mut self, bridge: &LinkName, event: &DatapathEvent) {
+        let sent = self.datapaths.get_mut(bridge).and_then(|channel| channel.sent.take());
+        match (event, sent) {
+            (DatapathEvent::Applied(_), Some(sent)) => self.meters.bundle(true, sent.elapsed()),
+            (DatapathEvent::Refused { .. }, Some(sent)) => self.meters.bundle(false, sent.elapsed()),
+            (DatapathEvent::Lost(_) | DatapathEvent::Away(_), _)
+                if matches!(self.observed.datapaths.get(bridge), Some(Seen::Read(_))) =>
+            {
+                self.meters.lost(&Peer::DATAPATH);
+            }
+            _ => {}
         }
     }
 
