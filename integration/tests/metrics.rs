@@ -79,7 +79,6 @@ fn parsed(page: &str) -> BTreeMap<String, f64> {
         let fits = match kind.as_str() {
             "counter" => suffix == "_total",
             "gauge" => suffix.is_empty(),
-            "info" => suffix == "_info",
             "histogram" => ["_bucket", "_sum", "_count"].contains(&suffix),
             _ => false,
         };

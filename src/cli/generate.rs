@@ -140,10 +140,8 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
     (
         "ENVIRONMENT",
         &[
-            (
-                "FLOWPORT_DB, FLOWPORT_SOCKET, FLOWPORT_STATE",
-                "As --db and --socket, and --state of the daemon.",
-            ),
+            ("FLOWPORT_DB, FLOWPORT_SOCKET", "As --db and --socket."),
+            ("FLOWPORT_STATE, FLOWPORT_METRICS", "As --state and --metrics of the daemon."),
             ("DOCKER_HOST", "The Docker Engine, unix://PATH or tcp://HOST:PORT."),
             (
                 "RUST_LOG",

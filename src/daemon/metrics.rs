@@ -179,5 +179,5 @@ pub(super) async fn watch(mut connection: watch::Receiver<ConnectionState>, peer
         }
         meters.lost(&peer);
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

@@ -6,7 +6,6 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::metrics::Meters;
@@ -28,12 +27,19 @@ struct Bridge {
     bridge: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Version {
+    version: &'static str,
+}
+
 impl Page {
     pub(super) fn new(meters: &Meters) -> Self {
         let mut counted = Registry::default();
         meters.register(&mut counted);
-        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        counted.register("flowport_build", "The version that runs", version);
+        // Not of type info, which readers of the older text format do not know.
+        let version = Family::<Version, Gauge>::default();
+        version.get_or_create(&Version { version: env!("CARGO_PKG_VERSION") }).set(1);
+        counted.register("flowport_build_info", "The version that runs", version);
         Self { counted }
     }
 
