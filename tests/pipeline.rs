@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use flowport::model::{Attachment, SHARED_COOKIE, Vlan};
 use flowport::pipeline::{
     Flow, Group, Member, Network, Receiver, Uplink, UplinkKind, bridge_flows, endpoint_flows, network_flows,
@@ -22,7 +24,7 @@ fn vlan(id: i64) -> Vlan {
     id.try_into().unwrap()
 }
 
-fn untagged(ports: impl IntoIterator<Item = u32>) -> Vec<Receiver> {
+fn untagged(ports: impl IntoIterator<Item = u32>) -> BTreeSet<Receiver> {
     ports.into_iter().map(|port| Receiver { port: PortNo(port), tagged: false }).collect()
 }
 
@@ -49,14 +51,13 @@ fn scene() -> (Vec<Flow>, Vec<Group>) {
     flows.extend(bridge_flows(&[host], &uplinks, &[vlan(0), vlan(10), vlan(20)]).unwrap());
     let mut groups = Vec::new();
     for (id, hosts, open, members) in [
-        (0, vec![PortNo::LOCAL], vec![], vec![1, 2, PortNo::LOCAL.0]),
-        (10, vec![], vec![7], vec![3, 4, 7]),
-        (20, vec![], vec![], vec![8]),
+        (0, BTreeSet::from([PortNo::LOCAL]), vec![], vec![1, 2, PortNo::LOCAL.0]),
+        (10, BTreeSet::new(), vec![7], vec![3, 4, 7]),
+        (20, BTreeSet::new(), vec![], vec![8]),
     ] {
         let network = Network { vlan: vlan(id), hosts, open: untagged(open), members: untagged(members) };
-        let (of_network, its_groups) = network_flows(&network, &uplinks).unwrap();
-        flows.extend(of_network);
-        groups.extend(its_groups);
+        flows.extend(network_flows(&network, &uplinks).unwrap());
+        groups.extend(network.groups());
     }
     (flows, groups)
 }
@@ -320,14 +321,12 @@ fn a_trunk_carries_tagged_networks_beside_the_untagged_one() {
     flows.extend(endpoint_flows(&attachment("d", &["10.0.0.4/24"], 10), PortNo(3)).unwrap());
     let tagged = Receiver { port: PortNo(1), tagged: true };
     let mut groups = Vec::new();
-    for (nth, members) in
-        [untagged([1, 2]), [vec![tagged], untagged([3])].concat(), vec![tagged]].iter().enumerate()
-    {
+    let ten = &untagged([3]) | &BTreeSet::from([tagged]);
+    for (nth, members) in [untagged([1, 2]), ten, BTreeSet::from([tagged])].iter().enumerate() {
         let open = members.iter().copied().filter(|member| member.tagged).collect();
-        let network = Network { vlan: networks[nth], hosts: vec![], open, members: members.clone() };
-        let (of_network, its_groups) = network_flows(&network, &[]).unwrap();
-        flows.extend(of_network);
-        groups.extend(its_groups);
+        let network = Network { vlan: networks[nth], hosts: BTreeSet::new(), open, members: members.clone() };
+        flows.extend(network_flows(&network, &[]).unwrap());
+        groups.extend(network.groups());
     }
     switch.install(&flows, &groups);
 
@@ -351,13 +350,14 @@ fn a_trunk_carries_tagged_networks_beside_the_untagged_one() {
 fn more_members_than_a_group_holds_are_reached_by_a_chain() {
     let mut switch = Switch::start(&[1500, 2500]);
     let network = Network { members: untagged(1..=2600), ..Network::default() };
-    let (mut flows, groups) = network_flows(&network, &[]).unwrap();
-    assert_eq!(groups.len(), 4, "a root and three parts");
+    let mut flows = network_flows(&network, &[]).unwrap();
+    let groups = network.groups();
+    assert_eq!(groups.len(), 1 + 2600usize.div_ceil(64), "a root and its parts");
     flows.extend(bridge_flows(&[], &[], &[vlan(0)]).unwrap());
     flows.extend(endpoint_flows(&attachment("a", &["10.0.0.1/24"], 0), PortNo(1)).unwrap());
     switch.install(&flows, &groups);
     switch.trace(&ip("p1", A, BROADCAST, "10.0.0.1")).goes_to(&["p1500", "p2", "p2500"]);
-    assert_eq!(switch.installed().groups().len(), 4);
+    assert_eq!(switch.installed().groups().len(), groups.len());
 }
 
 #[test]

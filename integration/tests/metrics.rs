@@ -66,7 +66,7 @@ fn parsed(page: &str) -> BTreeMap<String, f64> {
                     kind = words[2].to_owned();
                 }
                 "UNIT" => {
-                    assert!(words[1] == family && family.ends_with(&format!("_{}", words[2])), "{line}")
+                    assert!(words[1] == family && family.ends_with(&format!("_{}", words[2])), "{line}");
                 }
                 _ => panic!("{line}: unknown"),
             }

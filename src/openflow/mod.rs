@@ -15,8 +15,8 @@ use crate::state::{FlowChanges, Installed};
 pub use channel::messages;
 pub use exchange::{OpenFlowError, read_counters, read_flows};
 
-/// The jobs that may wait for a channel: the reconciler sends the next when the one before is answered.
-const JOBS: usize = 1;
+/// The orders that may wait for a channel: the reconciler gives the next when the one before is answered.
+const ORDERS: usize = 1;
 
 /// Beyond this many endpoints, one question for all of ours is less than one for each.
 const COOKIES_ASKED_ONE_BY_ONE: usize = 16;
@@ -24,16 +24,15 @@ const COOKIES_ASKED_ONE_BY_ONE: usize = 16;
 /// A channel; the task ends when this is dropped.
 #[derive(Debug)]
 pub struct Datapath {
-    jobs: mpsc::Sender<Job>,
+    orders: mpsc::Sender<Order>,
     task: tokio::task::JoinHandle<()>,
 }
 
-/// What a channel is asked to do.
+/// What a channel is to do; it answers each with one event.
 #[derive(Debug)]
-enum Job {
-    /// Apply these changes in one bundle.
+enum Order {
     Apply(FlowChanges),
-    /// Read back what is there.
+    Count,
     Read,
 }
 
@@ -49,8 +48,10 @@ pub struct Report {
 /// What happened to a channel.
 #[derive(Debug)]
 pub enum DatapathEvent {
-    /// It is open, or was asked to read again, and this is what the datapath holds of ours.
+    /// It is open, and this is what the datapath holds of ours.
     Read(Installed),
+    /// So many flow entries the datapath holds of ours.
+    Counted(u64),
     /// The datapath has applied these changes.
     Applied(FlowChanges),
     /// The datapath has applied nothing of them.
@@ -95,23 +96,31 @@ impl Datapath {
         read: ReadScope,
         reports: mpsc::Sender<Report>,
     ) -> Self {
-        let (jobs, queue) = mpsc::channel(JOBS);
+        let (orders, queue) = mpsc::channel(ORDERS);
         let socket = crate::place::management_socket(rundir, bridge.as_str());
         let task = tokio::spawn(channel::run(socket, bridge.clone(), read, queue, reports));
-        Self { jobs, task }
+        Self { orders, task }
     }
 
-    /// Has the datapath apply the changes, all or none; the answer comes as an event. Not to be called again before.
+    /// Has the datapath apply the changes, all or none; the answer comes as an event. Neither this nor the others is to be
+    /// called again before.
     pub(crate) fn apply(&self, changes: FlowChanges) {
-        // A channel that is closed reports so by itself, and then holds nothing to change.
-        let _ = self.jobs.try_send(Job::Apply(changes));
+        self.order(Order::Apply(changes));
     }
 
-    /// Has what the datapath holds of ours be read again; it comes as an event. Not to be called while changes are
-    /// being applied.
-    pub(crate) fn read_again(&self) {
-        // As above: a channel that is opened is read anyway.
-        let _ = self.jobs.try_send(Job::Read);
+    /// Has the flow entries of ours counted, which costs the datapath far less than reading them.
+    pub(crate) fn count(&self) {
+        self.order(Order::Count);
+    }
+
+    /// Has what the datapath holds of ours read back once more.
+    pub(crate) fn read(&self) {
+        self.order(Order::Read);
+    }
+
+    fn order(&self, order: Order) {
+        // A channel that is closed reports so by itself, and then has nothing to do.
+        let _ = self.orders.try_send(order);
     }
 }
 

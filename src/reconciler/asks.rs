@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::model::{Attachment, ContainerRef, EndpointId, LinkName, Mac, Owner, Sandbox, Vlan};
 use crate::netlink::LinkEvent;
-use crate::state::{BridgePort, Link, PortKind, Scope};
+use crate::state::{BridgePort, Link, PortKind, Scope, Touched};
 
 use super::waiting::Waiting;
 use crate::refused::Refused;
@@ -182,6 +182,9 @@ impl Reconciler {
                 waiting.before = before;
                 if let Scope::Only(endpoints) = &mut self.desired.scope {
                     endpoints.extend(waiting.before.keys());
+                    self.unsettled.extend(waiting.before.keys());
+                    // What was none of its business may be now.
+                    self.datapaths.values_mut().for_each(|channel| channel.touch(&Touched::everything()));
                 }
                 self.waiting.push(waiting);
                 self.open_channels();

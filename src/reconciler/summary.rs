@@ -11,6 +11,7 @@ use crate::plan::{Status, status};
 use crate::state::Datapath as Seen;
 
 use super::Reconciler;
+use super::channel::Channel;
 
 /// What is desired and observed, counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,10 +87,10 @@ impl Reconciler {
 
     /// Counts what a datapath's channel tells.
     pub(super) fn count_report(&mut self, bridge: &LinkName, event: &DatapathEvent) {
-        let sent = self.datapaths.get_mut(bridge).and_then(|channel| channel.sent.take());
-        match (event, sent) {
-            (DatapathEvent::Applied(_), Some(sent)) => self.meters.bundle(true, sent.elapsed()),
-            (DatapathEvent::Refused { .. }, Some(sent)) => self.meters.bundle(false, sent.elapsed()),
+        let took = self.datapaths.get_mut(bridge).and_then(Channel::took);
+        match (event, took) {
+            (DatapathEvent::Applied(_), Some(took)) => self.meters.bundle(true, took),
+            (DatapathEvent::Refused { .. }, Some(took)) => self.meters.bundle(false, took),
             (DatapathEvent::Lost(_) | DatapathEvent::Away(_), _)
                 if matches!(self.observed.datapaths.get(bridge), Some(Seen::Read(_))) =>
             {
@@ -99,18 +100,20 @@ impl Reconciler {
         }
     }
 
-    /// Whether effects are under way.
+    /// Whether effects on links, rows or records are under way.
     fn is_busy(&self) -> bool {
-        let channels = || self.datapaths.values().any(|channel| channel.lane.is_busy(&()));
-        self.links.busy() > 0 || self.rows.is_busy(&()) || self.records.is_busy(&()) || channels()
+        self.links.busy() > 0 || self.rows.is_busy(&()) || self.records.is_busy(&())
+    }
+
+    fn is_in_sync(&self, bridge: &LinkName) -> bool {
+        self.is_read(bridge) && self.datapaths.get(bridge).is_some_and(|channel| !channel.is_pending())
     }
 
     fn summary(&self) -> Summary {
         let mut bridges: BTreeMap<LinkName, BridgeSummary> = BTreeMap::new();
-        let mut pending = BTreeMap::new();
         let mut settled = !self.is_busy();
         for (name, bridge) in &self.observed.bridges {
-            let is_pending = self.bridge_flows_pending(name);
+            let is_pending = bridge.managed && !self.is_in_sync(name);
             let datapath = bridge.managed.then(|| {
                 let in_sync = !is_pending;
                 match self.observed.datapaths.get(name) {
@@ -128,7 +131,6 @@ impl Reconciler {
             // Of a switch that does not run nothing can be expected.
             let is_away = matches!(self.observed.datapaths.get(name), Some(Seen::Away));
             settled &= !is_pending || is_away;
-            pending.insert(name, is_pending);
             bridges.insert(name.clone(), BridgeSummary { datapath, ..Default::default() });
         }
         for (endpoint, attachment) in &self.desired.attachments {
@@ -138,8 +140,7 @@ impl Reconciler {
                 continue;
             }
             of_bridge.wanted += 1;
-            let pending = pending.get(&attachment.bridge).copied().unwrap_or_default();
-            match status(&self.desired, &self.observed, *endpoint, pending) {
+            match status(&self.desired, &self.observed, *endpoint, self.flows_pending(*endpoint)) {
                 Status::Converged => of_bridge.converged += 1,
                 Status::Failed(_) => of_bridge.failed += 1,
                 Status::Missing(_) => settled = false,
