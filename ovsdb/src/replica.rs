@@ -137,6 +137,12 @@ impl Replica {
         self.transaction = transaction.or(self.transaction);
     }
 
+    /// Makes a copy that cannot be resumed from: it may not be what the server would believe it to be, as after
+    /// conditions that were not acknowledged.
+    pub fn forget_transaction(&mut self) {
+        self.transaction = None;
+    }
+
     /// The copy at the beginning of another connection: `dump` is the whole of it, or where the server
     /// `resumed` what `self` missed. Serial numbers go on.
     pub fn begin_again(
@@ -159,7 +165,10 @@ impl Replica {
             let rows = Arc::make_mut(&mut self.tables[update.table]);
             if rows.is_empty() && update.rows.iter().all(|(_, change)| change.new_row().is_some()) {
                 let new = update.rows.iter();
-                rows.load(new.filter_map(|(uuid, change)| Some((*uuid, change.new_row()?.clone()))));
+                let new = new.filter_map(|(uuid, change)| Some((*uuid, change.new_row()?.clone())));
+                if let Some(uuid) = rows.load(new) {
+                    return Err(ReplicaError::KnownRow { table: spec.name.to_string(), uuid });
+                }
                 continue;
             }
             for (uuid, change) in update.rows {

@@ -8,7 +8,7 @@ mod types;
 
 pub use column::{AnyColumn, Assignment, Change, Column};
 pub use reference::Ref;
-pub use types::{AtomType, ColumnType, Shape, TypeMismatch};
+pub use types::{AtomType, ColumnType, Real, Shape, TypeMismatch};
 
 use crate::notation::Value;
 

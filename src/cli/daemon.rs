@@ -19,7 +19,7 @@ pub(super) struct DaemonArgs {
 
 pub(super) fn daemon(global: &Global, args: &DaemonArgs) -> Result<(), Failure> {
     let config = Config {
-        db: global.db.clone(),
+        db: global.db()?,
         socket: global.socket.clone(),
         state: args.state.clone(),
         metrics: args.metrics.clone(),

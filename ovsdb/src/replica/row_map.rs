@@ -38,13 +38,14 @@ impl RowMap {
         leaf.binary_search_by(|(key, _)| key.cmp(uuid)).ok().map(|at| &leaf[at].1)
     }
 
-    /// Fills an empty map with rows in any order, no UUID twice.
-    pub(super) fn load(&mut self, rows: impl IntoIterator<Item = (Uuid, Row)>) {
+    /// Fills an empty map with rows in any order. A UUID that is there twice is given back, and the map is no good.
+    pub(super) fn load(&mut self, rows: impl IntoIterator<Item = (Uuid, Row)>) -> Option<Uuid> {
         let mut rows: Vec<(Uuid, Row)> = rows.into_iter().collect();
         rows.sort_unstable_by_key(|row| row.0);
         self.len = rows.len();
         // Half full, so that the next inserts do not split every leaf.
         self.leaves = rows.chunks(LEAF / 2).map(|chunk| Arc::new(chunk.to_vec())).collect();
+        rows.windows(2).find(|pair| pair[0].0 == pair[1].0).map(|pair| pair[0].0)
     }
 
     /// Adds or replaces a row. Whether it was there.

@@ -8,10 +8,10 @@ use super::*;
 const STEPS: usize = 400;
 
 /// xorshift64*: the same steps for the same seed on every machine.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -19,7 +19,7 @@ impl Random {
     }
 }
 
-fn step(random: &mut Random, replica: &Replica, number: usize) -> Transaction {
+pub(crate) fn step(random: &mut Random, replica: &Replica, number: usize) -> Transaction {
     let mut transaction = Transaction::new();
     let bridges: Vec<Ref<Bridge>> = replica.rows::<Bridge>().map(|(uuid, _)| Ref::from(uuid)).collect();
     let bridge = bridges[random.below(bridges.len())];
