@@ -14,7 +14,8 @@ KEPT := FLOWPORT_EXE,CARGO_MANIFEST_DIR,RUST_BACKTRACE,RUST_LOG
 AS_ROOT := $(if $(SUDO),sudo --preserve-env=$(KEPT))
 export FLOWPORT_EXE := $(CURDIR)/target/debug/flowport
 
-.PHONY: help demo deps test test-unit test-root conformance bench bench-ports bench-openflow fuzz test-kernel lint gates generate can-be-root
+.PHONY: help demo deps test test-unit test-root conformance bench bench-ports bench-openflow fuzz test-kernel
+.PHONY: deb deps-deb test-deb lint gates generate can-be-root
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 14
@@ -81,6 +82,18 @@ target/cargo-fuzz/bin/cargo-fuzz:
 test-kernel: ## the main job on the kernel datapath, in a virtual machine
 	$(CARGO) build --release --bin flowport
 	integration/kernel/run target/release/flowport
+
+deb: deps-deb ## a Debian package, in target/deb: program, unit, manual pages, completions
+	$(CARGO) build --release --bin flowport
+	dist/build-deb target/release/flowport target/deb
+
+test-deb: can-be-root deps deps-deb ## install, use, upgrade, remove and purge it on a copy of this machine booted by systemd
+	$(CARGO) build --bin flowport
+	dist/build-deb target/debug/flowport target/deb-debug
+	$(SUDO) dist/test-deb target/deb-debug/flowport_*.deb
+
+deps-deb:
+	@.ci/deps "dpkg-buildpackage dpkg-dev" "dh debhelper" "lintian lintian" "man man-db" "systemd-analyze systemd" "pgrep procps"
 
 lint: ## format, clippy, documentation: no warning
 	$(CARGO) fmt --all --check

@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod frontend;
 pub mod intent;
 pub mod lab;
+pub mod metrics;
 pub mod model;
 pub mod netlink;
 pub mod openflow;

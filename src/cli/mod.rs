@@ -6,6 +6,7 @@ mod daemon;
 mod demo;
 mod doctor;
 mod flows;
+mod generate;
 mod output;
 mod ovs_docker;
 mod policy;
@@ -148,6 +149,10 @@ pub fn run(args: Vec<OsString>) -> ExitCode {
     // Hidden, and before anything starts a thread: the lab's words are another program's.
     if args.get(1).is_some_and(|word| word == "lab") {
         return crate::lab::main(&args[2..]);
+    }
+    // Hidden too: users find what it writes installed.
+    if args.get(1).is_some_and(|word| word == "generate") {
+        return finish("flowport", generate::generate(&args[1..]));
     }
     let cli = Cli::parse_from(args);
     output::init_log(cli.global.verbose, matches!(cli.command, Command::Daemon(_)));

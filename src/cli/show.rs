@@ -164,6 +164,8 @@ mod tests {
             name: "br0".into(),
             flowport: Some("managed".into()),
             datapath: "netdev".into(),
+            isolated: vec![],
+            rules: vec![],
             ports: vec![
                 port(name, &["100.100.100.100/24", ipv6]),
                 port("b", &[ipv6]),

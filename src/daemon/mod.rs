@@ -3,16 +3,20 @@
 //! ```text
 //!   server ──────(intents)──> Frontend ──┐
 //!   containers ──(start, removal)────────┼──> Reconciler, the one owner of the state
-//!   links ───────(seen, gone)────────────┘
+//!   links ───────(seen, gone)────────────┤
+//!   notify, metrics ──(how far?)─────────┘
 //! ```
 //!
 //! Each of these is one task; all end with [`run`]. Stopping leaves ports and flows as they are.
 
 mod containers;
 mod links;
+pub mod metrics;
+mod notify;
 pub mod protocol;
 mod server;
 
+use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -21,12 +25,15 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::docker::Docker;
 use crate::frontend::Frontend;
+use crate::metrics::{Meters, Peer};
 use crate::netlink::Netlink;
 use crate::ovsdb::{Address, Database};
 use crate::reconciler::{Reconciler, Shells};
 use crate::records::{Records, Server as RecordsServer};
 use crate::refused::Refused;
 use crate::state::Scope;
+
+use notify::ServiceManager;
 
 /// How long the parts may take to answer when the daemon starts.
 const START_TIME: Duration = Duration::from_secs(30);
@@ -40,22 +47,27 @@ pub struct Config {
     pub socket: PathBuf,
     /// The directory of its own database.
     pub state: PathBuf,
+    /// Where metrics are served, if anywhere.
+    pub metrics: Option<metrics::Address>,
 }
 
-/// Runs until it is told to stop by SIGTERM or SIGINT.
+/// Runs until it is told to stop by SIGTERM or SIGINT; SIGHUP has it read everything again. The service manager is kept
+/// informed if there is one.
 ///
 /// # Errors
 ///
 /// It cannot start: another daemon runs, or a part is missing.
 pub async fn run(config: Config, ready: impl FnOnce()) -> Result<(), Refused> {
     let begun = Instant::now();
-    let [mut interrupt, mut terminate] = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    let scrapers = metrics::Listener::bind(config.metrics.as_ref()).await?;
+    let mut signals = Signals::catch();
+    let manager = ServiceManager::from_environment();
     let database = Database::connect(&config.db, START_TIME).await?;
     // The lock first: whoever has it may take the place of a dead daemon's socket.
     let _lock = database.try_lock().await?;
     // Who comes before it is ready is answered when it is.
     let listener = server::listen(&config.socket)?;
-    let ended = serve(&config, database, listener, begun, ready, [&mut interrupt, &mut terminate]).await;
+    let ended = serve(&config, database, listener, (begun, ready), (&mut signals, &manager), scrapers).await;
     server::leave(&config.socket);
     ended
 }
@@ -64,9 +76,9 @@ async fn serve(
     config: &Config,
     database: Database,
     listener: UnixListener,
-    begun: Instant,
-    ready: impl FnOnce(),
-    [interrupt, terminate]: [&mut std::io::Result<Signal>; 2],
+    (begun, ready): (Instant, impl FnOnce()),
+    (signals, manager): (&mut Signals, &ServiceManager),
+    scrapers: metrics::Listener,
 ) -> Result<(), Refused> {
     let run_dir = config.socket.parent().map(PathBuf::from).unwrap_or_default();
     let mut records_server = RecordsServer::start(&config.state, &run_dir, begun + START_TIME).await?;
@@ -74,6 +86,10 @@ async fn serve(
     let netlink = Netlink::open();
     let link_news = netlink.subscribe().await?;
     let docker = Docker::connect();
+    let meters = Meters::default();
+    let losses = [(database.connection(), Peer::OPEN_VSWITCH), (records.connection(), Peer::RECORDS)]
+        .map(|(connection, peer)| metrics::watch(connection, peer, meters.clone()));
+    let losses = futures_util::future::join_all(losses);
 
     let known = containers::known(&docker, &database, &records).await;
     let shells = Shells {
@@ -87,19 +103,41 @@ async fn serve(
     tracing::info!("ready on {} after {} ms", config.socket.display(), begun.elapsed().as_millis());
     ready();
     tokio::select! {
-        () = reconciler.run() => {}
-        () = server::serve(listener, frontend) => {}
-        () = containers::watch(docker, handle.clone()) => {}
-        () = links::watch(link_news, handle) => {}
+        () = reconciler.metered(meters.clone()).run() => {}
+        () = server::serve(listener, frontend, meters.clone()) => {}
+        () = containers::watch(docker, handle.clone(), meters.clone()) => {}
+        () = metrics::serve(scrapers, meters.clone(), handle.clone()) => {}
+        _ = losses => {}
+        () = links::watch(link_news, handle.clone()) => {}
+        () = manager.keep_informed(handle, &mut signals.hang_up) => {}
         () = records_server.keep() => {}
-        _ = caught(interrupt) => {}
-        _ = caught(terminate) => {}
+        _ = caught(&mut signals.interrupt) => {}
+        _ = caught(&mut signals.terminate) => {}
     }
+    manager.stopping();
     tracing::info!("stopping; ports and flows stay as they are");
     Ok(())
 }
 
-async fn caught(signal: &mut std::io::Result<Signal>) -> Option<()> {
+/// Those that a daemon is told things by.
+struct Signals {
+    interrupt: io::Result<Signal>,
+    terminate: io::Result<Signal>,
+    hang_up: io::Result<Signal>,
+}
+
+impl Signals {
+    /// From now on they do not end the process.
+    fn catch() -> Self {
+        Self {
+            interrupt: signal(SignalKind::interrupt()),
+            terminate: signal(SignalKind::terminate()),
+            hang_up: signal(SignalKind::hangup()),
+        }
+    }
+}
+
+async fn caught(signal: &mut io::Result<Signal>) -> Option<()> {
     match signal {
         Ok(signal) => signal.recv().await,
         Err(_) => std::future::pending().await,

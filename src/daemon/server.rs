@@ -12,6 +12,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, watch};
 
 use crate::frontend::Frontend;
+use crate::metrics::Meters;
 use crate::refused::Refused;
 
 use super::protocol::{Answer, Ask, LONGEST_ASK};
@@ -20,7 +21,7 @@ use super::protocol::{Answer, Ask, LONGEST_ASK};
 const PROGRESS_DEPTH: usize = 4;
 
 /// The wait after a connection that could not be accepted.
-const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
+pub(super) const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// The longest that a caller may have the daemon wait, as on the command line: arithmetic on instants stays sound.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400);
 
@@ -58,12 +59,12 @@ pub(super) fn leave(socket: &Path) {
 }
 
 /// Answers one question a connection, many at the same time.
-pub(super) async fn serve(listener: UnixListener, frontend: Frontend) {
+pub(super) async fn serve(listener: UnixListener, frontend: Frontend, meters: Meters) {
     let mut conversations = FuturesUnordered::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => conversations.push(converse(stream, frontend.clone())),
+                Ok((stream, _)) => conversations.push(converse(stream, frontend.clone(), &meters)),
                 Err(error) => {
                     tracing::warn!("cannot accept a connection: {error}");
                     // Too many open files, as a rule: it fails again at once until some are closed.
@@ -75,7 +76,7 @@ pub(super) async fn serve(listener: UnixListener, frontend: Frontend) {
     }
 }
 
-async fn converse(stream: UnixStream, frontend: Frontend) {
+async fn converse(stream: UnixStream, frontend: Frontend, meters: &Meters) {
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
     let mut reader = BufReader::new(reader.take(LONGEST_ASK as u64));
@@ -93,6 +94,7 @@ async fn converse(stream: UnixStream, frontend: Frontend) {
     };
     let (asked, begun) = (ask.intent.in_short(), Instant::now());
     tracing::debug!(asked, "asked");
+    let name = ask.intent.name();
     let (progress, mut news) = mpsc::channel(PROGRESS_DEPTH);
     let (interruption, interrupted) = watch::channel(false);
     let wake = frontend.clone();
@@ -111,6 +113,7 @@ async fn converse(stream: UnixStream, frontend: Frontend) {
             }
         }
     };
+    meters.intent(name, answer.is_ok(), begun.elapsed());
     let answer = match answer {
         Ok(outcome) => {
             tracing::info!(asked, ports = outcome.ports, ms = begun.elapsed().as_millis(), "done");

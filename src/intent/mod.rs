@@ -90,6 +90,23 @@ pub enum Intent {
 }
 
 impl Intent {
+    /// The command that it is.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::AddPorts { .. } => "add-ports",
+            Self::DelPort { .. } => "del-port",
+            Self::DelPorts { .. } => "del-ports",
+            Self::SetVlan { .. } => "set-vlan",
+            Self::AddBr(_) => "add-br",
+            Self::DelBr { .. } => "del-br",
+            Self::Adopt { .. } => "adopt",
+            Self::SetIcc { .. } => "set-icc",
+            Self::Allow { .. } => "allow",
+            Self::Disallow { .. } => "disallow",
+            Self::AddTunnel(_) => "add-tunnel",
+        }
+    }
+
     /// A line for the log: no secret, and no list of thousands of ports.
     pub fn in_short(&self) -> String {
         let shown = match self {

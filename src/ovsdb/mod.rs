@@ -11,7 +11,7 @@ mod survey;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flowport_ovsdb::client::{ConnectError, Lock};
+use flowport_ovsdb::client::{ConnectError, ConnectionState, Lock};
 use flowport_ovsdb::{Client, Committed, ConnectOptions, Monitor, Replica, TransactError, Transaction};
 use flowport_ovsdb_schema::open_vswitch::{Bridge, Interface, OpenVSwitch, Port};
 use tokio::sync::watch;
@@ -115,6 +115,11 @@ impl Database {
     /// Becomes ready whenever the database has changed since the last time.
     pub fn changes(&self) -> watch::Receiver<Arc<Replica>> {
         self.client.subscribe()
+    }
+
+    /// Whether there is a connection to the server, to look at or to wait on.
+    pub fn connection(&self) -> watch::Receiver<ConnectionState> {
+        self.client.state()
     }
 
     fn replica(&self) -> Arc<Replica> {

@@ -18,7 +18,8 @@ pub struct Table {
 impl Table {
     /// The declared table of this number.
     pub fn numbered(id: TableId) -> Option<&'static Self> {
-        const TABLES: [&Table; 6] = [&CLASSIFY, &GUARD, &RESPOND, &FORWARD, &FLOOD, &RETURN];
+        const TABLES: [&Table; 8] =
+            [&CLASSIFY, &GUARD, &RESPOND, &POLICY, &FORWARD, &FLOOD, &OUTPUT, &RETURN];
         TABLES.into_iter().find(|table| table.id == id)
     }
 }

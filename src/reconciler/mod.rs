@@ -17,6 +17,7 @@ mod effects;
 mod lanes;
 mod news;
 mod observing;
+mod summary;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,7 @@ use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::deadline::at;
+use crate::metrics::Meters;
 use crate::model::{EndpointId, LinkName, Mac, Owner, Sandbox};
 use crate::netlink::{Link as SeenLink, LinkEvent, Netlink, Netns};
 use crate::openflow::{Datapath, DatapathEvent, ReadScope, Report};
@@ -37,10 +39,12 @@ use crate::refused::Refused;
 use crate::state::{Datapath as Seen, Desired, Link, Observed, RecordEffect, Scope, Tracked};
 
 pub use asks::{Ask, Change, Handle, Selected, is_of};
+pub use summary::{BridgeSummary, DatapathSummary, Summary};
 pub use waiting::{Outcome, Progress};
 
 use channel::Channel;
 use lanes::{Lane, Links};
+use summary::Look;
 use waiting::Waiting;
 
 /// How many results and requests may queue for the task: more than the effects that can be under way, so that none of
@@ -90,6 +94,9 @@ pub(crate) enum Event {
     Removed(Owner),
     Owners(oneshot::Sender<BTreeSet<Owner>>),
     AttachedTo(LinkName, oneshot::Sender<usize>),
+    Look(Look),
+    /// What is observed is to be observed anew.
+    Reread,
     /// Nothing happened, but a round is due.
     Wake,
 }
@@ -113,6 +120,8 @@ pub struct Reconciler {
     records: Lane<()>,
     datapaths: BTreeMap<LinkName, Channel>,
     waiting: Vec<Waiting>,
+    lookers: Vec<Look>,
+    meters: Meters,
     /// Endpoints that another tool made, until their links have been read.
     strangers: BTreeSet<EndpointId>,
     /// Endpoints by the names of links that another tool made.
@@ -150,6 +159,8 @@ impl Reconciler {
             records: Lane::default(),
             datapaths: BTreeMap::new(),
             waiting: Vec::new(),
+            lookers: Vec::new(),
+            meters: Meters::default(),
             strangers: BTreeSet::new(),
             other_links: BTreeMap::new(),
             doubtful: BTreeSet::new(),
@@ -177,6 +188,12 @@ impl Reconciler {
         Ok((reconciler, Handle::new(outbox)))
     }
 
+    /// The same, counting with these.
+    #[must_use]
+    pub fn metered(self, meters: Meters) -> Self {
+        Self { meters, ..self }
+    }
+
     /// Plans and carries out, until it is dropped.
     pub async fn run(mut self) {
         let mut changes = self.shells.database.changes();
@@ -186,6 +203,7 @@ impl Reconciler {
             if news {
                 self.round(now);
             }
+            self.show();
             let deadline = self.deadline(now);
             tokio::select! {
                 event = self.inbox.recv() => match event {
@@ -343,6 +361,11 @@ impl Reconciler {
                     self.desired.attachments.values().filter(|attachment| attachment.bridge == bridge);
                 let _ = answer.send(attached.count());
             }
+            Event::Look(look) => {
+                self.lookers.push(look);
+                return false;
+            }
+            Event::Reread => self.reread(now),
             Event::Removed(owner) => {
                 self.end(&owner);
                 self.desired.attachments.retain(|_, attachment| attachment.owner != owner);
@@ -384,6 +407,7 @@ impl Reconciler {
     }
 
     fn take_report(&mut self, Report { bridge, event }: Report, now: Instant) {
+        self.count_report(&bridge, &event);
         let Some(channel) = self.datapaths.get_mut(&bridge) else { return };
         match event {
             DatapathEvent::Read(installed) => {

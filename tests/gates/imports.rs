@@ -4,11 +4,12 @@ use crate::source;
 
 /// Modules below the reconciler, each with those of its own crate that it may know. The shells know what they are
 /// told to do and what they tell, which is `state`; that `plan` decides on it they do not know.
-const MAY_KNOW: [(&str, &[&str]); 17] = [
+const MAY_KNOW: [(&str, &[&str]); 18] = [
     ("model", &[]),
     ("intent", &["model"]),
     ("pipeline", &["model"]),
     ("state", &["model", "pipeline"]),
+    ("metrics", &["state"]),
     ("plan", &["model", "pipeline", "state"]),
     ("place", &[]),
     ("deadline", &[]),
