@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 
-use crate::table::{AnyColumn, Shape, Table};
+use crate::table::{AnyColumn, By, Index, IndexSpec, Shape, Table};
 
 pub use update::{RowUpdate, TableUpdate, Updates};
 
@@ -17,6 +17,7 @@ pub use update::{RowUpdate, TableUpdate, Updates};
 pub struct Monitor {
     database: Cow<'static, str>,
     tables: Vec<MonitoredTable>,
+    indexes: Vec<IndexSpec>,
 }
 
 /// One table of a [`Monitor`].
@@ -40,17 +41,18 @@ pub struct MonitoredColumn {
 impl Monitor {
     /// All columns that `T` knows.
     pub fn of<T: Table>() -> Self {
-        Self { database: Cow::Borrowed(T::DATABASE), tables: Vec::new() }.and::<T>()
+        Self { database: Cow::Borrowed(T::DATABASE), tables: Vec::new(), indexes: Vec::new() }.and::<T>()
     }
 
     /// These columns of `T` only. The others stay at their default in our copy.
     pub fn of_only<T: Table>(columns: &[AnyColumn<T>]) -> Self {
-        Self { database: Cow::Borrowed(T::DATABASE), tables: Vec::new() }.and_only::<T>(columns)
+        Self { database: Cow::Borrowed(T::DATABASE), tables: Vec::new(), indexes: Vec::new() }
+            .and_only::<T>(columns)
     }
 
     /// Tables known only at run time.
     pub fn dynamic(database: impl Into<String>, tables: Vec<MonitoredTable>) -> Self {
-        Self { database: Cow::Owned(database.into()), tables }
+        Self { database: Cow::Owned(database.into()), tables, indexes: Vec::new() }
     }
 
     /// And all columns that `T` knows.
@@ -72,6 +74,19 @@ impl Monitor {
         self.with_columns::<T>(|name| !columns.iter().any(|column| column.name() == name))
     }
 
+    /// And an index, by which [`Replica::by`](crate::Replica::by) finds rows without a scan: a column
+    /// (`Interface::TYPE`), several (`(Mirror::NAME, Mirror::SELECT_ALL)`), a key in a map
+    /// (`Interface::EXTERNAL_IDS.key("container_id")`), the elements of a set
+    /// (`Bridge::PORTS.elements()`, from a port to the bridge that holds it), or a function of the row
+    /// ([`Index::by`]). The unique indexes that [`table!`](crate::table!) names are there already. A row costs
+    /// about 25 bytes an index, a changed row O(log n).
+    pub fn indexed_by<T: Table, K>(mut self, index: impl Into<Index<T, K>>) -> Self {
+        let spec = index.into().spec().clone();
+        self.indexes.retain(|other| *other != spec);
+        self.indexes.push(spec);
+        self
+    }
+
     /// Name of the database.
     pub fn database(&self) -> &str {
         &self.database
@@ -91,7 +106,24 @@ impl Monitor {
             .collect();
         self.tables.retain(|table| table.name != T::NAME);
         self.tables.push(MonitoredTable { name: Cow::Borrowed(T::NAME), columns });
+        for columns in T::INDEXES.iter().filter(|columns| columns.iter().all(|name| wanted(name))) {
+            let columns = columns.iter().filter_map(|name| T::COLUMNS.iter().find(|spec| spec.name == *name));
+            let spec =
+                IndexSpec { table: Cow::Borrowed(T::NAME), by: By::Columns(columns.copied().collect()) };
+            if !self.indexes.contains(&spec) {
+                self.indexes.push(spec);
+            }
+        }
         self
+    }
+
+    pub(crate) fn indexes(&self) -> &[IndexSpec] {
+        &self.indexes
+    }
+
+    /// Whether both copy the same tables and columns, however rows are looked up in them.
+    pub(crate) fn copies_same(&self, other: &Self) -> bool {
+        self.database == other.database && self.tables == other.tables
     }
 
     pub(crate) fn table_index(&self, name: &str) -> Option<usize> {
