@@ -4,7 +4,7 @@ use flowport_ovsdb::{Operation, TransactError, Where};
 
 use super::*;
 
-fn eager() -> ConnectOptions {
+pub(crate) fn eager() -> ConnectOptions {
     let (min_backoff, max_backoff) = (Duration::from_millis(1), Duration::from_millis(20));
     ConnectOptions { min_backoff, max_backoff, ..Default::default() }
 }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::monitor::{Monitor, RowUpdate, TableUpdate, Updates};
 use crate::notation::{Atom, Value};
+use crate::replica::table_rows::TableRows;
 use crate::replica::{Replica, Row};
 use crate::{Index, Ref, Table};
 
@@ -55,6 +56,18 @@ impl Pair {
         }
     }
 
+    /// Nothing is left in the indexes that is not of a row.
+    #[track_caller]
+    fn check_indexes(&self) {
+        for replica in &self.0 {
+            let (table, indexings) = (&replica.tables[0], &replica.indexings[0]);
+            let rows = table.rows.iter().map(|(uuid, row)| (*uuid, row.clone())).collect();
+            let mut fresh = TableRows::new(indexings.len());
+            fresh.load(rows, &replica.monitor.tables()[0], indexings);
+            assert!(table.indexes == fresh.indexes, "an index has what no row has, or lacks what one has");
+        }
+    }
+
     /// The same from both.
     #[track_caller]
     fn by<K: Clone>(&self, index: impl Into<Index<Thing, K>>, key: impl Into<K>) -> Vec<u128> {
@@ -64,6 +77,7 @@ impl Pair {
             replica.by(&index, key.clone()).map(|(uuid, _)| uuid.as_u128()).collect::<Vec<_>>()
         });
         assert_eq!(indexed, scanned, "{index:?}");
+        self.check_indexes();
         indexed
     }
 }
