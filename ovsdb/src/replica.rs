@@ -90,12 +90,15 @@ impl Replica {
         Some(row.typed(&self.monitor.tables()[index]))
     }
 
-    /// The row that a reference names; `None` when it is gone or its table not monitored.
+    /// The row that a reference names; `None` when it is gone or its table not monitored. A strong reference always
+    /// names a row (RFC 7047 section 3.2), unless the table is monitored in part; the server takes a weak one out
+    /// of its column in the transaction that deletes the row. So `None` is for references kept from another replica.
     pub fn get<T: Table>(&self, reference: Ref<T>) -> Option<&T> {
         self.row(reference)
     }
 
-    /// The rows that references name, those that are gone left out.
+    /// The rows that references name, those that are gone left out. The other way, from a row to those that refer
+    /// to it, is [`by`](Self::by) an index of [elements](crate::Column::elements).
     pub fn resolve<'a, T: Table>(
         &'a self,
         references: impl IntoIterator<Item = &'a Ref<T>>,

@@ -88,12 +88,12 @@ pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 impl<'a> Reader<'a> {
     /// The next value.
     pub(super) fn value(&mut self) -> Option<Value> {
-        match self.0.first()? {
-            &SET => {
+        match *self.0.first()? {
+            SET => {
                 let count = self.count()?;
                 (0..count).map(|_| self.atom()).collect::<Option<_>>().map(Value::Set)
             }
-            &MAP => {
+            MAP => {
                 let count = self.count()?;
                 (0..count).map(|_| Some((self.atom()?, self.atom()?))).collect::<Option<_>>().map(Value::Map)
             }

@@ -144,7 +144,7 @@ async fn walk(client: &Client, random: &mut Random, steps: usize) -> usize {
         match client.transact(transaction).await {
             Ok(_) => committed += 1,
             Err(error) => {
-                assert_eq!(*client.replica(), *before, "refused, and yet something changed: {error}")
+                assert_eq!(*client.replica(), *before, "refused, and yet something changed: {error}");
             }
         }
     }

@@ -20,7 +20,7 @@ fn check_node(node: &Node<u32, usize>, first: Option<u32>) {
     assert!(node.width() <= WIDTH);
     match node {
         Node::Leaf(entries) => {
-            assert!(entries.iter().all(|(key, _)| first.is_none_or(|first| *key >= first)))
+            assert!(entries.iter().all(|(key, _)| first.is_none_or(|first| *key >= first)));
         }
         Node::Inner(inner) => {
             assert!(inner.children.len() > 1 || first.is_some());
@@ -118,6 +118,39 @@ fn looks_at_few_nodes_for_a_small_change() {
                 "{} steps, {levels} levels",
                 difference.steps
             );
+        }
+    }
+}
+
+/// What a change copies is a path from the root to a leaf; copies made before share the rest.
+#[test]
+fn copies_few_nodes_for_a_small_change() {
+    for entries in [1_000u32, 100_000] {
+        let old = SharedMap::of((0..entries).map(|key| (key * 2, 0)));
+        let levels = old.root.level() + 1;
+        let mut shared = BTreeSet::new();
+        addresses(&old.root, &mut shared);
+        for (key, add) in [(entries, true), (0, true), (entries + 1, true), (entries * 2 - 2, false)] {
+            let mut new = old.clone();
+            if add {
+                new.insert(key, 1);
+            } else {
+                new.remove(&key);
+            }
+            let mut nodes = BTreeSet::new();
+            addresses(&new.root, &mut nodes);
+            let copied = nodes.difference(&shared).count();
+            assert!(copied <= 2 * levels, "{copied} nodes copied, {levels} levels");
+        }
+    }
+}
+
+fn addresses(node: &Node<u32, usize>, out: &mut BTreeSet<usize>) {
+    match node {
+        Node::Leaf(entries) => out.extend([Arc::as_ptr(entries).addr()]),
+        Node::Inner(inner) => {
+            out.insert(Arc::as_ptr(inner).addr());
+            inner.children.iter().for_each(|(_, child)| addresses(child, out));
         }
     }
 }
