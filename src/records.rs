@@ -85,6 +85,7 @@ fn to_row(attachment: &Attachment) -> Row {
         mac,
         mtu,
         vlan,
+        trunks,
     } = attachment;
     Row {
         endpoint: endpoint.to_string(),
@@ -99,6 +100,7 @@ fn to_row(attachment: &Attachment) -> Row {
         mac: mac.to_string(),
         mtu: mtu.map(i64::from),
         vlan: vlan.id().into(),
+        trunks: trunks.iter().map(|vlan| i64::from(*vlan)).collect(),
         ..Row::default()
     }
 }
@@ -116,6 +118,7 @@ fn from_row(row: &Row) -> Option<Attachment> {
         mac: row.mac.parse().ok()?,
         mtu: row.mtu.map(u32::try_from).transpose().ok()?,
         vlan: Vlan::try_from(row.vlan).ok()?,
+        trunks: row.trunks.iter().map(|vlan| Vlan::try_from(*vlan).ok()).collect::<Option<_>>()?,
     })
 }
 

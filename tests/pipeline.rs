@@ -3,9 +3,11 @@
 
 mod support;
 
-use flowport::model::{SHARED_COOKIE, Vlan};
+use std::collections::BTreeSet;
+
+use flowport::model::{Attachment, SHARED_COOKIE, Vlan};
 use flowport::pipeline::{
-    Flow, Group, Member, Network, Uplink, UplinkKind, bridge_flows, endpoint_flows, network_flows,
+    Flow, Group, Member, Network, Receiver, Uplink, UplinkKind, bridge_flows, endpoint_flows, network_flows,
 };
 use flowport_openflow::{Cookie, Message, PortNo};
 
@@ -20,6 +22,10 @@ const ELSEWHERE: &str = "02:00:00:00:be:ef";
 
 fn vlan(id: i64) -> Vlan {
     id.try_into().unwrap()
+}
+
+fn untagged(ports: impl IntoIterator<Item = u32>) -> BTreeSet<Receiver> {
+    ports.into_iter().map(|port| Receiver { port: PortNo(port), tagged: false }).collect()
 }
 
 /// Network 0: a on p1, b on p2, this host. Network 10: c on p3 with b's address, d on p4, and e on p7, whose addresses
@@ -44,15 +50,14 @@ fn scene() -> (Vec<Flow>, Vec<Group>) {
     ];
     flows.extend(bridge_flows(&[host], &uplinks, &[vlan(0), vlan(10), vlan(20)]).unwrap());
     let mut groups = Vec::new();
-    for (id, hosts, members) in [
-        (0, vec![PortNo::LOCAL], vec![PortNo(1), PortNo(2), PortNo::LOCAL]),
-        (10, vec![], vec![PortNo(3), PortNo(4), PortNo(7)]),
-        (20, vec![], vec![PortNo(8)]),
+    for (id, hosts, open, members) in [
+        (0, BTreeSet::from([PortNo::LOCAL]), vec![], vec![1, 2, PortNo::LOCAL.0]),
+        (10, BTreeSet::new(), vec![7], vec![3, 4, 7]),
+        (20, BTreeSet::new(), vec![], vec![8]),
     ] {
-        let (of_network, its_groups) =
-            network_flows(&Network { vlan: vlan(id), hosts, members }, &uplinks).unwrap();
-        flows.extend(of_network);
-        groups.extend(its_groups);
+        let network = Network { vlan: vlan(id), hosts, open: untagged(open), members: untagged(members) };
+        flows.extend(network_flows(&network, &uplinks).unwrap());
+        groups.extend(network.groups());
     }
     (flows, groups)
 }
@@ -136,15 +141,14 @@ fn arp_is_answered_by_the_bridge() {
     ] {
         assert!(answer.last.contains(field), "{field} is not in {}", answer.last);
     }
-    // A second address of an interface is its too, and a probe without address is answered (RFC 5227).
+    // A second address of an interface is its too.
     switch.trace(&who_has("p2", B, B, "10.0.0.2", "10.0.1.1")).goes_to(&["p2"]);
-    let probed = switch.trace(&who_has("p2", B, B, "0.0.0.0", "10.0.0.1"));
-    probed.goes_to(&["p2"]);
-    assert!(probed.last.contains(&format!("arp_sha={A}")), "{}", probed.last);
     // The same address in another network is another's.
     let d = switch.trace(&who_has("p4", D, D, "10.0.0.4", "10.0.0.2"));
     d.goes_to(&["p4"]);
-    switch.trace(&who_has("p4", D, D, "10.0.0.4", "10.0.0.1")).goes_to(&["p3", "p5@10", "p6", "p7", "vx"]);
+    // What nobody here is known to have is asked of those who may know, and of no other container.
+    switch.trace(&who_has("p4", D, D, "10.0.0.4", "10.0.0.1")).goes_to(&["p5@10", "p6", "p7", "vx"]);
+    switch.trace(&who_has("p1", A, A, "10.0.0.1", "10.0.0.99")).goes_to(&["br0", "p5", "vx"]);
 }
 
 #[test]
@@ -160,7 +164,8 @@ fn arp_from_elsewhere_is_answered_the_way_it_came() {
     keyed.goes_to(&["vx"]);
     assert!(keyed.last.contains("tun_id=0xa"), "{}", keyed.last);
     // An address of the other network is not its to answer, nor one to be sent into a tunnel.
-    switch.trace(&from("p6", "10.0.0.1")).goes_to(&["p3", "p4", "p5@10", "p7"]);
+    switch.trace(&from("p6", "10.0.0.1")).goes_to(&["p5@10", "p7"]);
+    switch.trace(&format!("{},tun_id=10", from("vx", "10.0.0.1"))).goes_to(&["p7"]);
 }
 
 #[test]
@@ -193,7 +198,9 @@ fn what_is_for_many_goes_to_every_member_and_every_uplink_once() {
     assert!(from_d.last.contains("tun_id=0xa"), "{}", from_d.last);
     // No other member: only other hosts.
     let f = attachment("f", &["fd00::8/64"], 20).mac.to_string();
-    switch.trace(&format!("in_port=p8,dl_src={f},dl_dst=33:33:00:00:00:01,ipv6")).goes_to(&["p5@20", "vx"]);
+    switch
+        .trace(&format!("in_port=p8,dl_src={f},dl_dst=33:33:00:00:00:01,ipv6,ipv6_src=fd00::8"))
+        .goes_to(&["p5@20", "vx"]);
 }
 
 #[test]
@@ -231,25 +238,126 @@ fn what_only_routers_want_goes_to_this_host_and_other_hosts() {
         switch
             .trace(&format!("in_port=p1,dl_src={A},dl_dst={group},ipv6,ipv6_src=fd00::1"))
             .goes_to(&["br0", "p5", "vx"]);
-        let d = format!("in_port=p4,dl_src={D},dl_dst={group},ipv6,ipv6_src=fe80::1");
+        let d = format!("in_port=p4,dl_src={D},dl_dst={group},ipv6,ipv6_src=fe80::42:aff:fe00:4");
         switch.trace(&d).goes_to(&["p5@10", "p6", "vx"]);
     }
-    // The search for another with one's own address stays here.
-    let probe = format!("in_port=p1,dl_src={A},dl_dst=33:33:ff:00:00:01,icmp6,icmpv6_type=135,ipv6_src=::");
-    switch.trace(&probe).dropped_in(1);
+}
+
+#[test]
+fn the_search_for_another_with_ones_own_address_stays_here() {
+    let switch = switch();
+    for (port, from) in [("p1", A.to_owned()), ("p7", attachment("e", &[], 10).mac.to_string())] {
+        let probe = format!(
+            "in_port={port},dl_src={from},dl_dst=33:33:ff:00:00:01,icmp6,icmpv6_type=135,ipv6_src=::"
+        );
+        switch.trace(&probe).dropped_in(1);
+    }
+    switch.trace(&who_has("p2", B, B, "0.0.0.0", "10.0.0.1")).dropped_in(1);
+}
+
+#[test]
+fn neighbours_are_asked_for_where_they_are() {
+    let switch = switch();
+    let solicits = |port: &str, mac: &str, source: &str, target: &str| {
+        format!(
+            "in_port={port},dl_src={mac},dl_dst=33:33:ff:00:00:01,icmp6,icmpv6_type=135,ipv6_src={source},\
+             nd_target={target}"
+        )
+    };
+    let (a, b, d) = ("fe80::42:aff:fe00:1", "fe80::42:aff:fe00:2", "fe80::42:aff:fe00:4");
+    for target in ["fd00::1", a] {
+        let asked = switch.trace(&solicits("p2", B, b, target));
+        asked.goes_to(&["p1"]);
+        assert!(asked.last.contains(&format!("dl_dst={A}")), "{}", asked.last);
+        switch.trace(&solicits("p5", ELSEWHERE, "fe80::77", target)).goes_to(&["p1"]);
+        switch.trace(&format!("{},tun_id=0", solicits("vx", ELSEWHERE, "fe80::77", target))).goes_to(&["p1"]);
+    }
+    // In another network it is not theirs; whoever may have it is asked.
+    switch.trace(&solicits("p4", D, d, "fd00::1")).goes_to(&["p5@10", "p6", "p7", "vx"]);
+    switch.trace(&solicits("p1", A, a, "fd00::99")).goes_to(&["br0", "p5", "vx"]);
+    switch
+        .trace(&format!("{},tun_id=0", solicits("vx", ELSEWHERE, "fe80::77", "fd00::99")))
+        .goes_to(&["br0"]);
+}
+
+#[test]
+fn an_endpoint_speaks_ipv6_for_itself_alone() {
+    let switch = switch();
+    let (own, other) = ("fe80::42:aff:fe00:1", "fe80::42:aff:fe00:2");
+    let says = |port: &str, mac: &str, what: &str| format!("in_port={port},dl_src={mac},dl_dst={B},{what}");
+    for source in ["fd00::1", own] {
+        switch.trace(&says("p1", A, &format!("ipv6,ipv6_src={source}"))).goes_to(&["p2"]);
+        let advertises = format!("icmp6,icmpv6_type=136,ipv6_src={source},nd_target={source},nd_tll={A}");
+        switch.trace(&says("p1", A, &advertises)).goes_to(&["p2"]);
+    }
+    for (what, from) in [("another's", other), ("nobody's", "fd00::77"), ("none", "::")] {
+        switch.trace(&says("p1", A, &format!("ipv6,ipv6_src={from}"))).dropped_in(1);
+        for source in [own, from] {
+            let advertises = format!("icmp6,icmpv6_type=136,ipv6_src={source},nd_target={from},nd_tll={A}");
+            switch.trace(&says("p1", A, &advertises)).dropped_in(1);
+        }
+        assert_ne!(what, "");
+    }
+    // No router, and nobody's adviser.
+    for kind in [134, 137] {
+        switch.trace(&says("p1", A, &format!("icmp6,icmpv6_type={kind},ipv6_src={own}"))).dropped_in(1);
+    }
+    // One whose addresses are its own business may be all that.
+    let e = attachment("e", &[], 10).mac.to_string();
+    for kind in [134, 136, 137] {
+        let says = format!("in_port=p7,dl_src={e},dl_dst={D},icmp6,icmpv6_type={kind},ipv6_src=fe80::1");
+        switch.trace(&says).goes_to(&["p4"]);
+    }
+}
+
+#[test]
+fn a_trunk_carries_tagged_networks_beside_the_untagged_one() {
+    let mut switch = Switch::start(&[3]);
+    let networks = [vlan(0), vlan(10), vlan(20)];
+    let mut flows = bridge_flows(&[], &[], &networks).unwrap();
+    let trunk = Attachment { trunks: vec![vlan(10), vlan(20)], ..attachment("a", &["10.0.0.1/24"], 0) };
+    flows.extend(endpoint_flows(&trunk, PortNo(1)).unwrap());
+    flows.extend(endpoint_flows(&attachment("b", &["10.0.0.2/24"], 0), PortNo(2)).unwrap());
+    flows.extend(endpoint_flows(&attachment("d", &["10.0.0.4/24"], 10), PortNo(3)).unwrap());
+    let tagged = Receiver { port: PortNo(1), tagged: true };
+    let mut groups = Vec::new();
+    let ten = &untagged([3]) | &BTreeSet::from([tagged]);
+    for (nth, members) in [untagged([1, 2]), ten, BTreeSet::from([tagged])].iter().enumerate() {
+        let open = members.iter().copied().filter(|member| member.tagged).collect();
+        let network = Network { vlan: networks[nth], hosts: BTreeSet::new(), open, members: members.clone() };
+        flows.extend(network_flows(&network, &[]).unwrap());
+        groups.extend(network.groups());
+    }
+    switch.install(&flows, &groups);
+
+    let tagged =
+        |id: u16, to: &str| format!("in_port=p1,dl_vlan={id},dl_src={A},dl_dst={to},ip,nw_src=192.0.2.1");
+    switch.trace(&ip("p1", A, B, "10.0.0.1")).goes_to(&["p2"]);
+    switch.trace(&tagged(10, D)).goes_to(&["p3"]);
+    switch.trace(&tagged(20, D)).goes_to(&[]);
+    switch.trace(&tagged(30, D)).dropped_in(0);
+    switch.trace(&ip("p3", D, A, "10.0.0.4")).goes_to(&["p1@10"]);
+    switch.trace(&ip("p3", D, BROADCAST, "10.0.0.4")).goes_to(&["p1@10"]);
+    switch.trace(&ip("p2", B, BROADCAST, "10.0.0.2")).goes_to(&["p1"]);
+    switch.trace(&format!("in_port=p1,dl_vlan=10,dl_src={ELSEWHERE},dl_dst={D},ip")).dropped_in(1);
+    // Its question is answered with the tag that it came with; nobody knows what addresses it has there.
+    let asks = who_has("p1", A, A, "192.0.2.1", "10.0.0.4");
+    switch.trace(&format!("{asks},dl_vlan=10")).goes_to(&["p1@10"]);
+    switch.trace(&who_has("p3", D, D, "10.0.0.4", "192.0.2.1")).goes_to(&["p1@10"]);
 }
 
 #[test]
 fn more_members_than_a_group_holds_are_reached_by_a_chain() {
     let mut switch = Switch::start(&[1500, 2500]);
-    let members: Vec<PortNo> = (1..=2600).map(PortNo).collect();
-    let (mut flows, groups) = network_flows(&Network { vlan: vlan(0), hosts: vec![], members }, &[]).unwrap();
-    assert_eq!(groups.len(), 4, "a root and three parts");
+    let network = Network { members: untagged(1..=2600), ..Network::default() };
+    let mut flows = network_flows(&network, &[]).unwrap();
+    let groups = network.groups();
+    assert_eq!(groups.len(), 1 + 2600usize.div_ceil(64), "a root and its parts");
     flows.extend(bridge_flows(&[], &[], &[vlan(0)]).unwrap());
     flows.extend(endpoint_flows(&attachment("a", &["10.0.0.1/24"], 0), PortNo(1)).unwrap());
     switch.install(&flows, &groups);
     switch.trace(&ip("p1", A, BROADCAST, "10.0.0.1")).goes_to(&["p1500", "p2", "p2500"]);
-    assert_eq!(switch.installed().groups().len(), 4);
+    assert_eq!(switch.installed().groups().len(), groups.len());
 }
 
 #[test]
@@ -279,9 +387,9 @@ fn each_endpoint_has_its_cookie_and_the_rest_is_shared() {
     let of = |name: &str, addresses: &[&str], id| {
         counts[&Cookie(attachment(name, addresses, id).endpoint().cookie())]
     };
-    // Classify, ARP of no address, IPv6, forward; and guard, guard of ARP, answer for each IPv4 address.
-    assert_eq!(of("a", &["10.0.0.1/24"], 0), 4 + 2 * 3);
-    assert_eq!(of("b", &["10.0.0.2/24"], 0), 4 + 3);
+    // Classify and forward; and for each address, the link-local one too, two to guard and one to answer.
+    assert_eq!(of("a", &["10.0.0.1/24"], 0), 2 + 4 * 3);
+    assert_eq!(of("b", &["10.0.0.2/24"], 0), 2 + 2 * 3);
     assert_eq!(of("e", &[], 10), 3);
     assert_eq!(counts.len(), 7, "six endpoints, and the shared cookie {SHARED_COOKIE:#x}");
 }

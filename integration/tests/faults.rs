@@ -4,7 +4,7 @@
 mod scene;
 
 use flowport::lab::{HostOptions, Netns};
-use flowport_integration::oracle::pings;
+use flowport_integration::oracle::{flow_entries, ofctl, pings};
 use flowport_integration::{DEADLINE, container, wait_until};
 use rustix::process::Signal;
 use scene::{By, Scene, inside, named, same};
@@ -42,6 +42,30 @@ async fn flow_entries_come_back_with_vswitchd() {
     scene.host.ovs_mut().start_vswitchd().await.unwrap();
     wait_until(DEADLINE, "one is left", async || scene.whole().await && scene.ports().await.len() == 1).await;
     assert!(!inside(&containers[0]).await.contains("eth1"));
+}
+
+#[tokio::test]
+async fn flow_entries_and_groups_that_somebody_deletes_come_back() {
+    let scene = Scene::start(HostOptions::default(), By::Daemon).await;
+    let containers = two_containers(&scene).await;
+    let foreign = "table=0,priority=7,in_port=77,cookie=0x5,actions=drop";
+    ofctl(&scene.host, &["add-flow", "br0", foreign]).await;
+    let entries = async || {
+        let mut entries = flow_entries(&scene.host, "br0", "").await;
+        entries.sort();
+        (entries, ofctl(&scene.host, &["dump-groups", "br0"]).await.lines().count())
+    };
+    let before = entries().await;
+    for delete in [
+        "del-flows br0 table=4",
+        "del-flows br0 cookie=0xf10f000000000000/0xffff000000000000",
+        "del-groups br0",
+    ] {
+        let words: Vec<&str> = delete.split(' ').collect();
+        ofctl(&scene.host, &words).await;
+        wait_until(DEADLINE, delete, async || entries().await == before).await;
+        resumes(&containers).await;
+    }
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Tables of database `Flowport_Local`, schema version 1.0.0.
+//! Tables of database `Flowport_Local`, schema version 1.1.0.
 //!
 //! Generated from `schemas/flowport-local.ovsschema`. Do not edit.
 
@@ -31,6 +31,8 @@ flowport_ovsdb::table! {
         mtu, MTU, "mtu": Option<i64>;
         /// `routes`.
         routes, ROUTES, "routes": BTreeSet<String>;
+        /// `trunks`: 1 to 4095.
+        trunks, TRUNKS, "trunks": BTreeSet<i64>;
         /// `vlan`: 0 to 4095.
         vlan, VLAN, "vlan": i64;
     }

@@ -97,6 +97,7 @@ fn words_of_add_port(
         macaddress: None,
         mtu: None,
         vlan: Default::default(),
+        trunk: vec![],
         route: Vec::new(),
     };
     for option in options {

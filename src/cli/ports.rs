@@ -32,6 +32,9 @@ pub(super) struct AddPortArgs {
     /// The VLAN, 1 to 4095, or 0 for untagged
     #[arg(long, value_name = "VLAN", allow_hyphen_values = true)]
     vlan: Option<String>,
+    /// Further VLANs that the container tells apart by tags; as 10,20, and may be given several times
+    #[arg(long, value_name = "VLANS", value_delimiter = ',', allow_hyphen_values = true)]
+    trunk: Vec<String>,
     /// A route through the interface: a destination, and a next hop unless it is on the link
     #[arg(long, value_name = "CIDR[@IP]")]
     route: Vec<String>,
@@ -48,6 +51,7 @@ impl AddPortArgs {
             macaddress: self.macaddress.map(|text| text.parse()).transpose()?,
             mtu: self.mtu.map(|text| parse_mtu(&text)).transpose()?,
             vlan: self.vlan.map_or(Ok(Default::default()), |text| text.parse())?,
+            trunk: self.trunk.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
             route: self.route.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
         })
     }

@@ -94,7 +94,7 @@ fn port_lines(port: &ShownPort) -> Vec<[String; 7]> {
         port.interface.clone().unwrap_or_else(|| port.name.clone()),
         addresses.next().unwrap_or_else(dash),
         port.mac.clone().unwrap_or_else(dash),
-        port.vlan.map_or_else(dash, |vlan| vlan.to_string()),
+        networks(port).unwrap_or_else(dash),
         port.ofport
             .map_or_else(dash, |ofport| if ofport == 65534 { "LOCAL".into() } else { ofport.to_string() }),
         format!("{}/{}", port.rx_packets, port.tx_packets),
@@ -105,6 +105,13 @@ fn port_lines(port: &ShownPort) -> Vec<[String; 7]> {
         line
     }));
     lines
+}
+
+/// The VLANs of a port, with a `t` those that come tagged.
+fn networks(port: &ShownPort) -> Option<String> {
+    let tagged = port.trunks.iter().map(|vlan| format!("{vlan}t"));
+    let all: Vec<String> = port.vlan.map(|vlan| vlan.to_string()).into_iter().chain(tagged).collect();
+    (!all.is_empty()).then(|| all.join(","))
 }
 
 /// A Docker id in the 12 digits that people know it by.

@@ -33,6 +33,9 @@ pub struct AddPort {
     /// The network on the bridge.
     #[serde(default)]
     pub vlan: Vlan,
+    /// Further networks, tagged.
+    #[serde(default, deserialize_with = "one_or_many_vlans", skip_serializing_if = "Vec::is_empty")]
+    pub trunk: Vec<Vlan>,
     /// Routes through the interface.
     #[serde(default, deserialize_with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
     pub route: Vec<Route>,
@@ -65,6 +68,7 @@ impl AddPort {
             mac,
             mtu: self.mtu,
             vlan: self.vlan,
+            trunks: ascending(self.trunk),
         })
     }
 
@@ -90,6 +94,16 @@ impl AddPort {
             match route.gateway {
                 Some(gateway) => self.check_on_link(gateway, "gateway of a route")?,
                 None => self.check_family(route.destination.addr().is_ipv4(), &route.to_string())?,
+            }
+        }
+        for (nth, vlan) in self.trunk.iter().enumerate() {
+            if *vlan == Vlan::UNTAGGED || *vlan == self.vlan {
+                return Err(BadWord(format!(
+                    "network {vlan} is what comes untagged: give --trunk the others"
+                )));
+            }
+            if self.trunk[..nth].contains(vlan) {
+                return Err(BadWord(format!("--trunk has network {vlan} twice: give it once")));
             }
         }
         self.mtu.map_or(Ok(()), |mtu| self.check_mtu(mtu))
@@ -127,6 +141,11 @@ impl AddPort {
         }
         Ok(())
     }
+}
+
+fn ascending(mut vlans: Vec<Vlan>) -> Vec<Vlan> {
+    vlans.sort();
+    vlans
 }
 
 fn check_address(address: &IpNet) -> Result<(), BadWord> {
@@ -169,6 +188,11 @@ fn one_or_many<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) 
 fn one_or_many_addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
     let texts: Vec<String> = one_or_many(deserializer)?;
     texts.iter().map(|text| super::parse_address(text).map_err(serde::de::Error::custom)).collect()
+}
+
+fn one_or_many_vlans<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Vlan>, D::Error> {
+    let ids: Vec<i64> = one_or_many(deserializer)?;
+    ids.into_iter().map(|id| id.try_into().map_err(serde::de::Error::custom)).collect()
 }
 
 #[cfg(test)]
@@ -216,6 +240,10 @@ mod tests {
             (r#""macaddress":"01:00:5e:00:00:01""#, "01:00:5e:00:00:01"),
             (r#""vlan":4096"#, "4096"),
             (r#""vlan":-1"#, "-1"),
+            (r#""vlan":5,"trunk":[5]"#, "untagged"),
+            (r#""trunk":0"#, "untagged"),
+            (r#""trunk":[7,6,7]"#, "7 twice"),
+            (r#""trunk":4096"#, "4096"),
             (r#""color":"red""#, "color"),
         ] {
             let refused =

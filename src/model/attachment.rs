@@ -1,6 +1,6 @@
 //! What should be attached: the one record of an endpoint, whoever keeps it.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
@@ -34,6 +34,8 @@ pub struct Attachment {
     pub mtu: Option<u32>,
     /// The network on the bridge.
     pub vlan: Vlan,
+    /// Further networks, which the container tells apart by their tags: ascending, without `vlan` and without 0.
+    pub trunks: Vec<Vlan>,
 }
 
 impl Attachment {
@@ -42,11 +44,29 @@ impl Attachment {
         EndpointId::of(&self.owner, &self.interface)
     }
 
+    /// All its networks, the untagged one first.
+    pub fn networks(&self) -> impl Iterator<Item = Vlan> {
+        [self.vlan].into_iter().chain(self.trunks.iter().copied())
+    }
+
+    /// Whether it may send from its own addresses only: those that it was given, if any.
+    pub fn is_guarded(&self) -> bool {
+        !self.addresses.is_empty()
+    }
+
     /// The IPv4 addresses, without prefix lengths.
     pub fn ipv4(&self) -> impl Iterator<Item = Ipv4Addr> {
         self.addresses.iter().filter_map(|address| match address.addr() {
             IpAddr::V4(ip) => Some(ip),
             IpAddr::V6(_) => None,
+        })
+    }
+
+    /// The IPv6 addresses, without prefix lengths.
+    pub fn ipv6(&self) -> impl Iterator<Item = Ipv6Addr> {
+        self.addresses.iter().filter_map(|address| match address.addr() {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(ip) => Some(ip),
         })
     }
 

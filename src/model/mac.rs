@@ -1,7 +1,7 @@
 //! Ethernet addresses.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use super::BadWord;
@@ -23,6 +23,13 @@ impl Mac {
     pub fn of_seed(seed: u64) -> Self {
         let [_, _, _, a, b, c, d, e] = seed.to_be_bytes();
         Self([0x06, a, b, c, d, e])
+    }
+
+    /// The link-local address that an interface with this MAC gives itself (modified EUI-64, RFC 4291 appendix A).
+    pub fn link_local(self) -> Ipv6Addr {
+        let [a, b, c, d, e, f] = self.0;
+        let part = u16::from_be_bytes;
+        Ipv6Addr::new(0xfe80, 0, 0, 0, part([a ^ 2, b]), part([c, 0xff]), part([0xfe, d]), part([e, f]))
     }
 
     /// `bytes` as the kernel or Open vSwitch gave them; multicast and zero addresses are none of an interface.
@@ -96,6 +103,13 @@ mod tests {
         let mac: Mac = "a2:c3:0d:49:7f:f8".parse().unwrap();
         assert_eq!(mac.to_string(), "a2:c3:0d:49:7f:f8");
         assert_eq!(Mac::of_ipv4([10, 0, 0, 2].into()).to_string(), "02:42:0a:00:00:02");
+    }
+
+    #[test]
+    fn the_link_local_address_is_that_of_the_kernel() {
+        let link_local = |mac: &str| mac.parse::<Mac>().unwrap().link_local().to_string();
+        assert_eq!(link_local("02:42:0a:00:00:02"), "fe80::42:aff:fe00:2");
+        assert_eq!(link_local("00:1b:21:3c:4d:5e"), "fe80::21b:21ff:fe3c:4d5e");
     }
 
     #[test]

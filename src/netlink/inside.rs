@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_REPLACE, Parseable};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::route::{RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteNextHopFlags};
+use rustix::io::Errno;
 
 use super::error::{NetlinkError, Refusal, VethError};
 use super::message::{self, CREATE, Request};
@@ -55,8 +56,22 @@ pub(super) fn configure(spec: &VethSpec) -> Result<(), VethError> {
     if spec.addresses.iter().any(|address| matches!(address, IpNet::V6(_))) {
         enable_ipv6(&spec.name)?;
     }
+    link_local_of_mac(&mut socket, spec, index)?;
     send(&mut socket, steps(spec, index))?;
     default_routes(&mut socket, spec, index)
+}
+
+/// A managed bridge lets an interface that was given addresses use these and that one.
+fn link_local_of_mac(socket: &mut Socket, spec: &VethSpec, index: u32) -> Result<(), VethError> {
+    let what = || format!("choose the link-local address of {}", spec.name);
+    let chosen = socket
+        .request(0, message::link_local_of_mac(index), |_| ())
+        .map_err(|error| VethError::other(what(), error))?;
+    match chosen {
+        // No IPv6 here, and so no such address.
+        Err(refusal) if refusal.is(Errno::AFNOSUPPORT) => Ok(()),
+        other => other.map_err(|refusal| VethError::refused(what(), refusal)),
+    }
 }
 
 /// Requests, each with the error that its refusal would be.

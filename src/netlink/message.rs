@@ -69,10 +69,18 @@ pub(super) fn mark(index: u32, alias: &str) -> RouteNetlinkMessage {
 
 /// Keeps IPv6 from giving the link an address of its own making.
 pub(super) fn no_link_local(index: u32) -> RouteNetlinkMessage {
+    address_generation(index, In6AddrGenMode::None)
+}
+
+/// Has IPv6 make the link's own addresses from its MAC, whatever the namespace's default is.
+pub(super) fn link_local_of_mac(index: u32) -> RouteNetlinkMessage {
+    address_generation(index, In6AddrGenMode::Eui64)
+}
+
+fn address_generation(index: u32, mode: In6AddrGenMode) -> RouteNetlinkMessage {
     let mut link = indexed(index);
-    link.attributes.push(LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(vec![
-        AfSpecInet6::AddrGenMode(In6AddrGenMode::None),
-    ])]));
+    let mode = AfSpecInet6::AddrGenMode(mode);
+    link.attributes.push(LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(vec![mode])]));
     RouteNetlinkMessage::SetLink(link)
 }
 

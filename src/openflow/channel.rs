@@ -1,4 +1,4 @@
-//! The task of a channel: open it, read what is there, then apply one bundle after the other.
+//! The task of a channel: open it, read what is there, then carry out one order after the other.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -12,18 +12,19 @@ use crate::pipeline::{Flow, Group};
 use crate::state::{FlowChanges, Installed};
 
 use super::exchange::{Exchange, OpenFlowError};
-use super::{DatapathEvent, ReadScope, Report, installed};
+use super::{DatapathEvent, Order, ReadScope, Report, installed};
 
 /// The wait before the channel is tried again, at first and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(20);
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// Asking for a socket of this host costs next to nothing, and forwarding waits for it.
+const LONGEST_WAIT: Duration = Duration::from_millis(200);
 
 /// Runs as long as its [`Datapath`](super::Datapath).
 pub(super) async fn run(
     socket: PathBuf,
     bridge: LinkName,
     read: ReadScope,
-    mut bundles: mpsc::Receiver<FlowChanges>,
+    mut orders: mpsc::Receiver<Order>,
     reports: mpsc::Sender<Report>,
 ) {
     let reporter = Reporter { bridge, reports };
@@ -32,10 +33,10 @@ pub(super) async fn run(
         match open(&socket, &read).await {
             Ok((mut exchange, installed)) => {
                 wait = FIRST_WAIT;
-                // Changes that were meant for the channel as it was are planned anew for this one.
-                while bundles.try_recv().is_ok() {}
+                // Orders that were meant for the channel as it was are given anew for this one.
+                while orders.try_recv().is_ok() {}
                 reporter.report(DatapathEvent::Read(installed)).await;
-                let why = serve(&mut exchange, &mut bundles, &reporter).await;
+                let why = serve(&mut exchange, &read, &mut orders, &reporter).await;
                 reporter.report(DatapathEvent::Lost(why.to_string())).await;
             }
             Err(error) if error.is_nobody() => reporter.report(DatapathEvent::Away(error.to_string())).await,
@@ -48,6 +49,11 @@ pub(super) async fn run(
 
 async fn open(socket: &Path, read: &ReadScope) -> Result<(Exchange, Installed), OpenFlowError> {
     let mut exchange = Exchange::open(socket).await?;
+    let installed = read_back(&mut exchange, read).await?;
+    Ok((exchange, installed))
+}
+
+async fn read_back(exchange: &mut Exchange, read: &ReadScope) -> Result<Installed, OpenFlowError> {
     let flows = read.0.iter().cloned().map(MultipartRequestBody::Flow);
     let answers = exchange.ask(flows.chain([MultipartRequestBody::GroupDesc])).await?;
     let (mut flows, mut groups) = (Vec::new(), Vec::new());
@@ -58,21 +64,41 @@ async fn open(socket: &Path, read: &ReadScope) -> Result<(Exchange, Installed), 
             _ => {}
         }
     }
-    Ok((exchange, installed(flows, groups)))
+    Ok(installed(flows, groups))
+}
+
+async fn count(exchange: &mut Exchange, read: &ReadScope) -> Result<u64, OpenFlowError> {
+    let questions = read.0.iter().cloned().map(MultipartRequestBody::Aggregate);
+    let counts = exchange.ask(questions).await?.into_iter().map(|answer| match answer {
+        MultipartReplyBody::Aggregate(all) => u64::from(all.flow_count),
+        _ => 0,
+    });
+    Ok(counts.sum())
 }
 
 async fn serve(
     exchange: &mut Exchange,
-    bundles: &mut mpsc::Receiver<FlowChanges>,
+    read: &ReadScope,
+    orders: &mut mpsc::Receiver<Order>,
     reporter: &Reporter,
 ) -> OpenFlowError {
     let mut under_way: Option<FlowChanges> = None;
     loop {
         tokio::select! {
-            Some(changes) = bundles.recv(), if under_way.is_none() => {
-                exchange.session.bundle(Instant::now(), messages(&changes));
-                under_way = Some(changes);
-            }
+            Some(order) = orders.recv(), if under_way.is_none() => match order {
+                Order::Apply(changes) => {
+                    exchange.session.bundle(Instant::now(), messages(&changes));
+                    under_way = Some(changes);
+                }
+                Order::Count => match count(exchange, read).await {
+                    Ok(flows) => reporter.report(DatapathEvent::Counted(flows)).await,
+                    Err(error) => return error,
+                },
+                Order::Read => match read_back(exchange, read).await {
+                    Ok(installed) => reporter.report(DatapathEvent::Read(installed)).await,
+                    Err(error) => return error,
+                },
+            },
             event = exchange.next() => match event {
                 Ok(SessionEvent::BundleCommitted { .. }) => {
                     if let Some(changes) = under_way.take() {

@@ -15,8 +15,8 @@ use crate::state::{FlowChanges, Installed};
 pub use channel::messages;
 pub use exchange::{OpenFlowError, read_counters, read_flows};
 
-/// The bundles that may wait for a channel: the reconciler sends the next when the one before is answered.
-const BUNDLES: usize = 1;
+/// The orders that may wait for a channel: the reconciler gives the next when the one before is answered.
+const ORDERS: usize = 1;
 
 /// Beyond this many endpoints, one question for all of ours is less than one for each.
 const COOKIES_ASKED_ONE_BY_ONE: usize = 16;
@@ -24,8 +24,16 @@ const COOKIES_ASKED_ONE_BY_ONE: usize = 16;
 /// A channel; the task ends when this is dropped.
 #[derive(Debug)]
 pub struct Datapath {
-    bundles: mpsc::Sender<FlowChanges>,
+    orders: mpsc::Sender<Order>,
     task: tokio::task::JoinHandle<()>,
+}
+
+/// What a channel is to do; it answers each with one event.
+#[derive(Debug)]
+enum Order {
+    Apply(FlowChanges),
+    Count,
+    Read,
 }
 
 /// What a channel reports, and of which bridge it is.
@@ -42,6 +50,8 @@ pub struct Report {
 pub enum DatapathEvent {
     /// It is open, and this is what the datapath holds of ours.
     Read(Installed),
+    /// So many flow entries the datapath holds of ours.
+    Counted(u64),
     /// The datapath has applied these changes.
     Applied(FlowChanges),
     /// The datapath has applied nothing of them.
@@ -86,16 +96,31 @@ impl Datapath {
         read: ReadScope,
         reports: mpsc::Sender<Report>,
     ) -> Self {
-        let (bundles, queue) = mpsc::channel(BUNDLES);
+        let (orders, queue) = mpsc::channel(ORDERS);
         let socket = crate::place::management_socket(rundir, bridge.as_str());
         let task = tokio::spawn(channel::run(socket, bridge.clone(), read, queue, reports));
-        Self { bundles, task }
+        Self { orders, task }
     }
 
-    /// Has the datapath apply the changes, all or none; the answer comes as an event. Not to be called again before.
+    /// Has the datapath apply the changes, all or none; the answer comes as an event. Neither this nor the others is to be
+    /// called again before.
     pub(crate) fn apply(&self, changes: FlowChanges) {
-        // A channel that is closed reports so by itself, and then holds nothing to change.
-        let _ = self.bundles.try_send(changes);
+        self.order(Order::Apply(changes));
+    }
+
+    /// Has the flow entries of ours counted, which costs the datapath far less than reading them.
+    pub(crate) fn count(&self) {
+        self.order(Order::Count);
+    }
+
+    /// Has what the datapath holds of ours read back once more.
+    pub(crate) fn read(&self) {
+        self.order(Order::Read);
+    }
+
+    fn order(&self, order: Order) {
+        // A channel that is closed reports so by itself, and then has nothing to do.
+        let _ = self.orders.try_send(order);
     }
 }
 

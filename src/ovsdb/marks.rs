@@ -3,9 +3,10 @@
 //! An Interface row carries the whole attachment, so that the daemon adopts ports that were made without it.
 //! `container_id` and `container_iface` are spelled as `ovs-docker` spells them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
+use flowport_ovsdb_schema::open_vswitch::{Port, PortVlanMode};
 use ipnet::IpNet;
 
 use crate::model::{Attachment, ContainerRef, EndpointId, LinkName, Mac, Owner, Vlan};
@@ -56,6 +57,27 @@ pub(super) fn of_attachment(attachment: &Attachment) -> BTreeMap<String, String>
     marks
 }
 
+/// The columns `tag`, `trunks` and `vlan_mode` of an attachment's Port row.
+pub(super) fn columns(attachment: &Attachment) -> (Option<i64>, BTreeSet<i64>, Option<PortVlanMode>) {
+    let tag = attachment.vlan.tag();
+    let mut trunks: BTreeSet<i64> = attachment.trunks.iter().map(|vlan| i64::from(*vlan)).collect();
+    match (trunks.is_empty(), tag) {
+        (true, _) => (tag, trunks, None),
+        (false, Some(_)) => (tag, trunks, Some(PortVlanMode::NativeUntagged)),
+        (false, None) => {
+            // Of a trunk VLAN 0 is what has no tag.
+            trunks.insert(0);
+            (None, trunks, Some(PortVlanMode::Trunk))
+        }
+    }
+}
+
+/// The networks that a Port row tells of, the untagged and the tagged ones.
+pub(super) fn networks(port: &Port) -> (Vlan, Vec<Vlan>) {
+    let trunks = port.trunks.iter().filter_map(|vlan| Vlan::try_from(*vlan).ok());
+    (Vlan::from_tag(port.tag), trunks.filter(|vlan| *vlan != Vlan::UNTAGGED).collect())
+}
+
 /// The mark that an endpoint was detached while no daemon ran.
 pub(super) fn detached(endpoint: EndpointId) -> String {
     format!("{DETACHED}{endpoint}")
@@ -66,14 +88,14 @@ pub(super) fn all_detached(marks: &BTreeMap<String, String>) -> impl Iterator<It
     marks.keys().filter_map(|mark| mark.strip_prefix(DETACHED)?.parse().ok())
 }
 
-/// The attachment that an Interface row tells of, with the name, bridge and network that its Port row tells of.
+/// The attachment that an Interface row tells of, with the name, bridge and networks that its Port row tells of.
 ///
 /// Absent when the row is not marked. Marks that do not parse were written by somebody else and are left out.
 pub(super) fn attachment(
     marks: &BTreeMap<String, String>,
     host_link: &str,
     bridge: &LinkName,
-    vlan: Vlan,
+    (vlan, trunks): (Vlan, Vec<Vlan>),
 ) -> Option<Attachment> {
     let owner = Owner::from(marks.get(CONTAINER_ID).filter(|id| !id.is_empty())?.as_str());
     let interface: LinkName = marks.get(CONTAINER_IFACE)?.parse().ok()?;
@@ -93,6 +115,7 @@ pub(super) fn attachment(
         owner,
         interface,
         vlan,
+        trunks,
     })
 }
 
@@ -120,16 +143,20 @@ mod tests {
         let bridge: LinkName = "br0".parse().unwrap();
         let attachment1 = words.into_attachment(bridge.clone(), Owner::from("c474a0e2830e")).unwrap();
         let marks = of_attachment(&attachment1);
-        assert_eq!(attachment(&marks, &attachment1.host_link, &bridge, attachment1.vlan), Some(attachment1));
+        assert_eq!(
+            attachment(&marks, &attachment1.host_link, &bridge, (attachment1.vlan, vec![])),
+            Some(attachment1)
+        );
     }
 
     #[test]
     fn a_row_of_ovs_docker_is_known() {
         let marks = [("container_id", "c474a0e2830e"), ("container_iface", "eth1")];
         let marks = marks.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        let found = attachment(&marks, "0123456789abc_l", &"br0".parse().unwrap(), Vlan::UNTAGGED).unwrap();
+        let untagged = (Vlan::UNTAGGED, vec![]);
+        let found = attachment(&marks, "0123456789abc_l", &"br0".parse().unwrap(), untagged.clone()).unwrap();
         assert_eq!(found.host_link, "0123456789abc_l");
         assert_eq!(found.container, ContainerRef::Docker("c474a0e2830e".into()));
-        assert_eq!(attachment(&BTreeMap::new(), "eth0", &"br0".parse().unwrap(), Vlan::UNTAGGED), None);
+        assert_eq!(attachment(&BTreeMap::new(), "eth0", &"br0".parse().unwrap(), untagged), None);
     }
 }

@@ -141,7 +141,7 @@ fn watched() -> Monitor {
         Bridge::PROTOCOLS.any(),
         Bridge::EXTERNAL_IDS.any(),
     ])
-    .and_only::<Port>(&[Port::NAME.any(), Port::INTERFACES.any(), Port::TAG.any()])
+    .and_only::<Port>(&[Port::NAME.any(), Port::INTERFACES.any(), Port::TAG.any(), Port::TRUNKS.any()])
     .and_only::<Interface>(&[
         Interface::NAME.any(),
         Interface::TYPE.any(),

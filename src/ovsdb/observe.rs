@@ -59,8 +59,8 @@ fn endpoint(
     port_row: Uuid,
     interface_row: Uuid,
 ) -> Option<(EndpointId, PortRow)> {
-    let vlan = Vlan::from_tag(port.tag);
-    let attachment = marks::attachment(&interface.external_ids, &interface.name, bridge, vlan)?;
+    let networks = marks::networks(port);
+    let attachment = marks::attachment(&interface.external_ids, &interface.name, bridge, networks)?;
     let row = PortRow {
         port: port_row,
         interface: interface_row,

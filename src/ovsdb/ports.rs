@@ -32,7 +32,10 @@ impl Database {
                     added.entry(Ref::from(*bridge)).or_default().insert(port);
                 }
                 RowEffect::SetPort { attachment, port, interface, recorded } => {
-                    transaction.update(Where::<Port>::row(*port), [Port::TAG.set(attachment.vlan.tag())]);
+                    let (tag, trunks, vlan_mode) = marks::columns(attachment);
+                    let columns =
+                        [Port::TAG.set(tag), Port::TRUNKS.set(trunks), Port::VLAN_MODE.set(vlan_mode)];
+                    transaction.update(Where::<Port>::row(*port), columns);
                     let marks = marks_of(attachment, *recorded);
                     transaction
                         .mutate(Where::<Interface>::row(*interface), [Interface::EXTERNAL_IDS.put(marks)]);
@@ -78,10 +81,13 @@ fn insert(transaction: &mut Transaction, attachment: &Attachment, recorded: bool
         external_ids: marks_of(attachment, recorded),
         ..Interface::default()
     });
+    let (tag, trunks, vlan_mode) = marks::columns(attachment);
     transaction.insert(&Port {
         name: name.clone(),
         interfaces: BTreeSet::from([interface]),
-        tag: attachment.vlan.tag(),
+        tag,
+        trunks,
+        vlan_mode,
         ..Port::default()
     })
 }

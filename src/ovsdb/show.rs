@@ -7,7 +7,7 @@ use flowport_ovsdb::{Transaction, Where};
 use flowport_ovsdb_schema::open_vswitch::{Bridge, Interface, Port};
 use serde::Serialize;
 
-use crate::model::{LinkName, Vlan};
+use crate::model::LinkName;
 
 use super::{Database, TransactionFailed, marks};
 
@@ -50,6 +50,9 @@ pub struct ShownPort {
     /// VLAN; absent for untagged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vlan: Option<u16>,
+    /// Further VLANs, tagged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trunks: Vec<u16>,
     /// OpenFlow port number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ofport: Option<i64>,
@@ -114,9 +117,10 @@ impl Database {
 
 fn shown(bridge: &Bridge, port: &Port, interface: &Interface) -> ShownPort {
     let bridge_name = bridge.name.parse::<LinkName>().ok();
-    let vlan = Vlan::from_tag(port.tag);
-    let attachment =
-        bridge_name.and_then(|name| marks::attachment(&interface.external_ids, &interface.name, &name, vlan));
+    let (vlan, trunks) = marks::networks(port);
+    let tagged = trunks.iter().map(|vlan| vlan.id()).collect();
+    let attachment = bridge_name
+        .and_then(|name| marks::attachment(&interface.external_ids, &interface.name, &name, (vlan, trunks)));
     let counter =
         |name: &str| interface.statistics.get(name).and_then(|count| u64::try_from(*count).ok()).unwrap_or(0);
     ShownPort {
@@ -131,6 +135,7 @@ fn shown(bridge: &Bridge, port: &Port, interface: &Interface) -> ShownPort {
             interface.mac_in_use.clone().filter(|_| !interface.options.contains_key("remote_ip"))
         }),
         vlan: port.tag.map(|_| vlan.id()),
+        trunks: tagged,
         ofport: interface.ofport,
         remote: interface.options.get("remote_ip").cloned(),
         rx_packets: counter("rx_packets"),

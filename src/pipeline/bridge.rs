@@ -6,15 +6,16 @@ use flowport_openflow::{Action, MacAddr, Match, PortNo, VlanVid};
 
 use crate::model::{Mac, SHARED_COOKIE, Vlan};
 
-use super::endpoint::push_tag;
+use super::endpoint::{ARP_REQUEST, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION, push_tag};
 use super::flow::Does;
 use super::{
-    CLASSIFY, FLOOD, FORWARD, FROM_LINK, FROM_TUNNEL, Flow, GUARD, METADATA_MASK, NETWORK_MASK, RESPOND,
-    RETURN, UndeclaredFlow,
+    CLASSIFY, FLOOD, FORWARD, FROM_LINK, FROM_TUNNEL, Flow, GUARD, METADATA_MASK, NETWORK_MASK, QUESTION,
+    RESPOND, RETURN, UndeclaredFlow,
 };
 
-/// ICMPv6 type (RFC 4861 section 4.3).
-const NEIGHBOR_SOLICITATION: u8 = 135;
+/// ICMPv6 types (RFC 4861 section 4).
+const ROUTER_ADVERTISEMENT: u8 = 134;
+const REDIRECT: u8 = 137;
 
 /// A port of this host itself: trusted, and known by its MAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,9 +71,19 @@ pub fn bridge_flows(
     // Addresses are given by us, and each to one; that a new interface looks for another with its own concerns nobody.
     let probe = Match::builder().icmpv6().icmpv6_type(NEIGHBOR_SOLICITATION).ipv6_src(Ipv6Addr::UNSPECIFIED);
     add(&GUARD, 110, probe, Does::default())?;
+    // Who was given addresses is no router, and speaks for no others: for its own it has entries above these.
+    for (priority, kind) in [(108, ROUTER_ADVERTISEMENT), (108, REDIRECT), (105, NEIGHBOR_ADVERTISEMENT)] {
+        add(&GUARD, priority, Match::builder().icmpv6().icmpv6_type(kind), Does::default())?;
+    }
+    let multicast = (MacAddr::MULTICAST_BIT, MacAddr::MULTICAST_BIT);
+    for asks in [
+        Match::builder().arp().arp_op(ARP_REQUEST).eth_dst(MacAddr::BROADCAST),
+        Match::builder().icmpv6().icmpv6_type(NEIGHBOR_SOLICITATION).eth_dst(multicast),
+    ] {
+        add(&RESPOND, 50, asks, Does::goto(&FLOOD).note(QUESTION))?;
+    }
     add(&RESPOND, 0, Match::builder(), Does::goto(&FORWARD))?;
-    let many = Match::builder().eth_dst((MacAddr::MULTICAST_BIT, MacAddr::MULTICAST_BIT));
-    add(&FORWARD, 50, many, Does::goto(&FLOOD))?;
+    add(&FORWARD, 50, Match::builder().eth_dst(multicast), Does::goto(&FLOOD))?;
     let not_by_tunnel = Match::builder().metadata((0, FROM_TUNNEL));
     add(&FORWARD, 0, not_by_tunnel, Does::goto(&FLOOD))?;
     add(&RETURN, 0, Match::builder(), Does::apply([Action::output(PortNo::IN_PORT)]))?;

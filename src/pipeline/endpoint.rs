@@ -1,4 +1,5 @@
-//! What an endpoint contributes: a constant number of flow entries and two for each IPv4 address more.
+//! What an endpoint contributes: eight flow entries with one IPv4 address, three for each address more, three without
+//! any; and four for each tagged network.
 
 use std::net::Ipv4Addr;
 
@@ -7,11 +8,15 @@ use flowport_openflow::{Action, EthType, MacAddr, Match, OxmField, OxmHeader, Po
 use crate::model::Attachment;
 
 use super::flow::Does;
-use super::{CLASSIFY, FORWARD, Flow, GUARD, NETWORK_MASK, RESPOND, RETURN, UndeclaredFlow};
+use super::{CLASSIFY, FORWARD, Flow, GUARD, METADATA_MASK, NETWORK_MASK, RESPOND, RETURN, UndeclaredFlow};
 
 /// ARP request and reply (RFC 826).
-const REQUEST: u16 = 1;
-const REPLY: u16 = 2;
+pub(super) const ARP_REQUEST: u16 = 1;
+const ARP_REPLY: u16 = 2;
+
+/// ICMPv6 types (RFC 4861 section 4).
+pub(super) const NEIGHBOR_SOLICITATION: u8 = 135;
+pub(super) const NEIGHBOR_ADVERTISEMENT: u8 = 136;
 
 /// The flow entries of the endpoint behind `port`; all carry its cookie.
 pub fn endpoint_flows(attachment: &Attachment, port: PortNo) -> Result<Vec<Flow>, UndeclaredFlow> {
@@ -20,34 +25,50 @@ pub fn endpoint_flows(attachment: &Attachment, port: PortNo) -> Result<Vec<Flow>
     let network = u64::from(attachment.vlan.id());
     let from = || Match::builder().in_port(port).eth_src(mac);
     let mut flows = Vec::new();
-    let mut add = |table, matches, does| {
-        flows.push(Flow::new(table, 100, cookie, matches, does)?);
+    let mut add = |table, priority, matches, does| {
+        flows.push(Flow::new(table, priority, cookie, matches, does)?);
         Ok(())
     };
 
     // A container sends without tag; what it tags is not for it to choose.
     let untagged = Match::builder().in_port(port).vlan_vid(VlanVid::NONE);
-    add(&CLASSIFY, untagged, Does::goto(&GUARD).metadata(network))?;
-    if attachment.addresses.is_empty() {
-        // Its addresses are its own business (DHCP, or set by hand inside).
-        add(&GUARD, from(), Does::goto(&RESPOND))?;
-    } else {
-        // Addresses are probed for before they are used (RFC 5227).
-        let senders = attachment.ipv4().chain([Ipv4Addr::UNSPECIFIED]);
-        for ip in senders.take_while(|_| attachment.ipv4().next().is_some()) {
-            add(&GUARD, from().arp().arp_spa(ip).arp_sha(mac), Does::goto(&RESPOND))?;
-        }
-        for ip in attachment.ipv4() {
-            add(&GUARD, from().ipv4().ipv4_src(ip), Does::goto(&RESPOND))?;
-        }
-        add(&GUARD, from().ipv6(), Does::goto(&RESPOND))?;
+    add(&CLASSIFY, 100, untagged, Does::goto(&GUARD).metadata(network))?;
+    if !attachment.is_guarded() {
+        // Its addresses are its own business (DHCP, or set by hand inside); it may be a router.
+        add(&GUARD, 109, from(), Does::goto(&RESPOND))?;
     }
     for ip in attachment.ipv4() {
-        let asked = Match::builder().metadata((network, NETWORK_MASK)).arp().arp_op(REQUEST).arp_tpa(ip);
-        add(&RESPOND, asked, Does::apply(arp_reply(mac, ip)).then_goto(&RETURN))?;
+        add(&GUARD, 100, from().arp().arp_spa(ip).arp_sha(mac), Does::goto(&RESPOND))?;
+        add(&GUARD, 100, from().ipv4().ipv4_src(ip), Does::goto(&RESPOND))?;
+        let asked = Match::builder().metadata((network, NETWORK_MASK)).arp().arp_op(ARP_REQUEST).arp_tpa(ip);
+        add(&RESPOND, 100, asked, Does::apply(arp_reply(mac, ip)).then_goto(&RETURN))?;
+    }
+    let link_local = attachment.is_guarded().then(|| attachment.mac.link_local());
+    for ip in attachment.ipv6().chain(link_local) {
+        add(&GUARD, 100, from().ipv6().ipv6_src(ip), Does::goto(&RESPOND))?;
+        let advertises = from().icmpv6().icmpv6_type(NEIGHBOR_ADVERTISEMENT).ipv6_src(ip).ipv6_nd_target(ip);
+        add(&GUARD, 106, advertises, Does::goto(&RESPOND))?;
+        // The datapath cannot turn a solicitation into its answer; it can spare all others hearing it.
+        let asked = Match::builder().metadata((network, NETWORK_MASK)).icmpv6();
+        let asked = asked.icmpv6_type(NEIGHBOR_SOLICITATION).ipv6_nd_target(ip);
+        let to_it = Does::apply([Action::set_field(OxmField::EthDst(mac.into()))]);
+        add(&RESPOND, 100, asked, to_it.then_goto(&FORWARD))?;
+    }
+    for vlan in &attachment.trunks {
+        let network = u64::from(vlan.id());
+        let in_it = |bits| Match::builder().in_port(port).metadata((network, bits));
+        let tagged = Match::builder().in_port(port).vlan_vid(VlanVid::tagged(vlan.id()));
+        let untag = Does::apply([Action::PopVlan]).metadata(network);
+        add(&CLASSIFY, 100, tagged, untag.then_goto(&GUARD))?;
+        // Addresses of tagged networks are set by hand inside.
+        add(&GUARD, 109, in_it(NETWORK_MASK).eth_src(mac), Does::goto(&RESPOND))?;
+        let to = Match::builder().metadata((network, NETWORK_MASK)).eth_dst(mac);
+        add(&FORWARD, 100, to, Does::apply(push_tag(vlan.id()).into_iter().chain([Action::output(port)])))?;
+        let back = push_tag(vlan.id()).into_iter().chain([Action::output(PortNo::IN_PORT)]);
+        add(&RETURN, 100, in_it(METADATA_MASK), Does::apply(back))?;
     }
     let to = Match::builder().metadata((network, NETWORK_MASK)).eth_dst(mac);
-    add(&FORWARD, to, Does::apply([Action::output(port)]))?;
+    add(&FORWARD, 100, to, Does::apply([Action::output(port)]))?;
     Ok(flows)
 }
 
@@ -57,7 +78,7 @@ fn arp_reply(mac: MacAddr, ip: Ipv4Addr) -> [Action; 7] {
     [
         moved(OxmHeader::ETH_SRC, OxmHeader::ETH_DST),
         Action::set_field(OxmField::EthSrc(mac.into())),
-        Action::set_field(OxmField::ArpOp(REPLY)),
+        Action::set_field(OxmField::ArpOp(ARP_REPLY)),
         moved(OxmHeader::ARP_SHA, OxmHeader::ARP_THA),
         Action::set_field(OxmField::ArpSha(mac.into())),
         moved(OxmHeader::ARP_SPA, OxmHeader::ARP_TPA),

@@ -70,7 +70,8 @@ impl Flow {
 #[derive(Default)]
 pub(super) struct Does {
     actions: Vec<Action>,
-    metadata: Option<u64>,
+    /// Bits, and which of them are written.
+    metadata: Option<(u64, u64)>,
     goes_to: Option<TableId>,
 }
 
@@ -87,7 +88,12 @@ impl Does {
 
     /// Notes the network, and whether the packet came from another host.
     pub(super) fn metadata(self, metadata: u64) -> Self {
-        Self { metadata: Some(metadata), ..self }
+        Self { metadata: Some((metadata, super::METADATA_MASK)), ..self }
+    }
+
+    /// Notes one thing more, beside the network.
+    pub(super) fn note(self, bit: u64) -> Self {
+        Self { metadata: Some((bit, bit)), ..self }
     }
 
     pub(super) fn then_goto(self, table: &Table) -> Self {
@@ -97,7 +103,7 @@ impl Does {
     /// In the order in which a datapath carries them out, which is the one in which Open vSwitch reports them.
     fn into_instructions(self) -> Vec<Instruction> {
         let apply = (!self.actions.is_empty()).then(|| Instruction::apply(self.actions));
-        let metadata = self.metadata.map(|bits| Instruction::write_metadata(bits, super::METADATA_MASK));
+        let metadata = self.metadata.map(|(bits, mask)| Instruction::write_metadata(bits, mask));
         let goto = self.goes_to.map(Instruction::goto_table);
         apply.into_iter().chain(metadata).chain(goto).collect()
     }

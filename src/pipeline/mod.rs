@@ -3,8 +3,8 @@
 //! | table | does |
 //! |---|---|
 //! | 0 classify | port of entry (and VLAN tag, or tunnel key) to network, in `metadata`; what is not known is dropped |
-//! | 1 guard | from an endpoint: source MAC, ARP sender and IPv4 source must be its own |
-//! | 2 respond | ARP for the address of an endpoint is answered here |
+//! | 1 guard | from an endpoint: source MAC, ARP sender, IP source and neighbour advertisements must be its own |
+//! | 2 respond | ARP for the address of an endpoint is answered here; neighbour solicitations go to the one they ask for |
 //! | 4 forward | network and destination MAC to port |
 //! | 5 flood | what is for many, or for nobody known here |
 //! | 6 return | out again through the port of entry, tagged as that port needs it |
@@ -23,7 +23,7 @@ mod tests;
 pub use bridge::{Member, Uplink, UplinkKind, bridge_flows};
 pub use endpoint::endpoint_flows;
 pub use flow::{Flow, UndeclaredFlow};
-pub use network::{Group, Network, network_flows, owns_group};
+pub use network::{Group, Network, Receiver, network_flows, owns_group};
 pub use table::{CLASSIFY, FLOOD, FORWARD, GUARD, RESPOND, RETURN, Table};
 
 /// The bits of `metadata` that hold the network.
@@ -32,5 +32,7 @@ const NETWORK_MASK: u64 = 0xffff_ffff;
 const FROM_TUNNEL: u64 = 1 << 32;
 /// The bit of `metadata` that is set for packets which came by another way from other hosts.
 const FROM_LINK: u64 = 1 << 33;
+/// The bit of `metadata` that is set for those who ask for an address that no endpoint here is known to have.
+const QUESTION: u64 = 1 << 34;
 /// All bits of `metadata` that the pipeline uses.
-const METADATA_MASK: u64 = NETWORK_MASK | FROM_TUNNEL | FROM_LINK;
+const METADATA_MASK: u64 = NETWORK_MASK | FROM_TUNNEL | FROM_LINK | QUESTION;

@@ -1,5 +1,7 @@
 //! What a network of a bridge contributes: where that goes which is for many.
 
+use std::collections::BTreeSet;
+
 use flowport_openflow::{Action, Bucket, GroupId, GroupType, MacAddr, Match, PortNo};
 
 use crate::model::{SHARED_COOKIE, Vlan};
@@ -7,16 +9,19 @@ use crate::model::{SHARED_COOKIE, Vlan};
 use super::bridge::{Uplink, UplinkKind};
 use super::endpoint::push_tag;
 use super::flow::Does;
-use super::{FLOOD, FROM_LINK, FROM_TUNNEL, Flow, METADATA_MASK, UndeclaredFlow};
+use super::{FLOOD, FROM_LINK, FROM_TUNNEL, Flow, METADATA_MASK, QUESTION, UndeclaredFlow};
 
 /// The groups with these bits set are ours.
 const OWN_GROUPS: u32 = 0xf << 28;
-/// Where the number of a part of a network's group begins.
-const PART_SHIFT: u32 = 24;
-/// How many members one group holds: with 32 bytes a bucket, well within a message of 64 KiB.
-const MEMBERS_OF_A_GROUP: usize = 1000;
-/// The most parts that a network's group can have.
-const MOST_PARTS: usize = 14;
+/// Where the VLAN begins in a group's number.
+const VLAN_SHIFT: u32 = 16;
+/// The bits of a group's number that tell which part of its network's receivers it has; none: the root.
+const PART_MASK: u32 = (1 << 15) - 1;
+/// How many port numbers a part is of, and how many receivers a network has without parts. What a port that comes or
+/// goes costs grows with the number of buckets that are written anew.
+const PORTS_OF_A_PART: usize = 64;
+/// The part of ports with reserved numbers (`OFPP_LOCAL`).
+const RESERVED_PART: u32 = PART_MASK;
 
 /// Where IPv6 hosts send what only routers want: solicitations (`ff02::2`, RFC 4861) and multicast listener reports
 /// (`ff02::16`, RFC 3810). Each new interface says both; with a thousand containers that must not go to each of them.
@@ -39,11 +44,47 @@ pub struct Group {
 impl Group {
     /// The type of every group of ours.
     pub const TYPE: GroupType = GroupType::ALL;
+}
 
-    fn new(vlan: Vlan, part: usize, actions: impl Iterator<Item = Action>) -> Self {
-        let part = u32::try_from(part).unwrap_or(0) << PART_SHIFT;
-        let id = GroupId(OWN_GROUPS | part | u32::from(vlan.id()));
-        Self { id, buckets: actions.map(|action| Bucket::new([action])).collect() }
+/// Whom a group of a network is of; a bit of its number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum GroupOf {
+    Members = 0,
+    Open = 1 << 15,
+}
+
+impl GroupOf {
+    const ALL: [Self; 2] = [Self::Members, Self::Open];
+
+    fn group(self, vlan: Vlan, part: u32) -> GroupId {
+        GroupId(OWN_GROUPS | u32::from(vlan.id()) << VLAN_SHIFT | self as u32 | part)
+    }
+}
+
+/// The part that a port is of.
+fn part_of(port: PortNo) -> u32 {
+    let nth = port.0 / PORTS_OF_A_PART as u32;
+    (nth + 1).min(RESERVED_PART)
+}
+
+/// A port that gets a copy of what is for many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Receiver {
+    /// The port.
+    pub port: PortNo,
+    /// Whether it is told the network by a tag.
+    pub tagged: bool,
+}
+
+impl Receiver {
+    /// Comes before all others with this port.
+    fn first(port: PortNo) -> Self {
+        Self { port, tagged: false }
+    }
+
+    fn bucket(self, vlan: Vlan) -> Bucket {
+        let tag = self.tagged.then(|| push_tag(vlan.id()));
+        Bucket::new(tag.into_iter().flatten().chain([Action::output(self.port)]))
     }
 }
 
@@ -52,20 +93,85 @@ impl Group {
 pub struct Network {
     /// Its VLAN.
     pub vlan: Vlan,
-    /// The ports of this host itself, which may route: in ascending order.
-    pub hosts: Vec<PortNo>,
-    /// All ports of this host that belong to it, endpoints and the host's own, in ascending order.
-    pub members: Vec<PortNo>,
+    /// The ports of this host itself, which may route.
+    pub hosts: BTreeSet<PortNo>,
+    /// The endpoints whose addresses nobody knows here.
+    pub open: BTreeSet<Receiver>,
+    /// All ports of this host that belong to it, endpoints and the host's own.
+    pub members: BTreeSet<Receiver>,
 }
 
-/// The flow entries and groups of a network; all entries carry the shared cookie.
-pub fn network_flows(
-    network: &Network,
-    uplinks: &[Uplink],
-) -> Result<(Vec<Flow>, Vec<Group>), UndeclaredFlow> {
-    let Network { vlan, hosts, members } = network;
-    let groups = groups(*vlan, members);
-    let local: Vec<Action> = groups.first().map(|root| Action::group(root.id)).into_iter().collect();
+impl Network {
+    /// The groups that change when these ports come, go or change. Some may not be wanted: see [`group`](Self::group).
+    pub fn groups_of(vlan: Vlan, ports: impl IntoIterator<Item = PortNo>) -> BTreeSet<GroupId> {
+        let parts: BTreeSet<u32> = ports.into_iter().map(part_of).chain([0]).collect();
+        GroupOf::ALL.iter().flat_map(|of| parts.iter().map(|part| of.group(vlan, *part))).collect()
+    }
+
+    /// All its groups, those that name others after these.
+    pub fn groups(&self) -> Vec<Group> {
+        let ids = Self::groups_of(self.vlan, self.members.iter().map(|member| member.port));
+        ids.into_iter().rev().filter_map(|id| self.group(id)).collect()
+    }
+
+    /// One of its groups; none when it has no use for it. Few receivers are all in the root; more are in parts, which the
+    /// root names.
+    pub fn group(&self, id: GroupId) -> Option<Group> {
+        let of = if id.0 & GroupOf::Open as u32 == 0 { GroupOf::Members } else { GroupOf::Open };
+        let receivers = match of {
+            GroupOf::Members => &self.members,
+            GroupOf::Open => &self.open,
+        };
+        let bucket = |receiver: &Receiver| receiver.bucket(self.vlan);
+        let buckets: Vec<Bucket> = match (id.0 & PART_MASK, receivers.len() > PORTS_OF_A_PART) {
+            (0, false) => receivers.iter().map(bucket).collect(),
+            (0, true) => {
+                let parts = self.parts(receivers).into_iter();
+                parts.map(|part| Bucket::new([Action::group(of.group(self.vlan, part))])).collect()
+            }
+            (_, false) => Vec::new(),
+            (part, true) => of_part(receivers, part).map(bucket).collect(),
+        };
+        (!buckets.is_empty()).then_some(Group { id, buckets })
+    }
+
+    /// The parts that have receivers.
+    fn parts(&self, receivers: &BTreeSet<Receiver>) -> Vec<u32> {
+        let mut parts = Vec::new();
+        let mut next = receivers.first();
+        while let Some(receiver) = next {
+            let part = part_of(receiver.port);
+            parts.push(part);
+            next = after(part).and_then(|port| receivers.range(Receiver::first(port)..).next());
+        }
+        parts
+    }
+
+    fn root(&self, of: GroupOf) -> Option<Action> {
+        let receivers = if of == GroupOf::Open { &self.open } else { &self.members };
+        (!receivers.is_empty()).then(|| Action::group(of.group(self.vlan, 0)))
+    }
+}
+
+/// The first port after those of a part.
+fn after(part: u32) -> Option<PortNo> {
+    (part < RESERVED_PART).then_some(PortNo(part * PORTS_OF_A_PART as u32))
+}
+
+fn of_part(receivers: &BTreeSet<Receiver>, part: u32) -> impl Iterator<Item = &Receiver> {
+    let first = Receiver::first(PortNo((part - 1) * PORTS_OF_A_PART as u32));
+    receivers.range(first..).take_while(move |receiver| part_of(receiver.port) == part)
+}
+
+/// The flow entries of a network; all carry the shared cookie.
+///
+/// # Errors
+///
+/// The pipeline contradicts its own declaration.
+pub fn network_flows(network: &Network, uplinks: &[Uplink]) -> Result<Vec<Flow>, UndeclaredFlow> {
+    let Network { vlan, hosts, .. } = network;
+    let local: Vec<Action> = network.root(GroupOf::Members).into_iter().collect();
+    let open: Vec<Action> = network.root(GroupOf::Open).into_iter().collect();
     let (tunnels, links): (Vec<Uplink>, Vec<Uplink>) = uplinks.iter().partition(|uplink| uplink.is_tunnel);
     let everywhere = outputs(*vlan, uplinks);
     let by_links = if links.len() > 1 { outputs(*vlan, &links) } else { Vec::new() };
@@ -79,21 +185,24 @@ pub fn network_flows(
         Ok(())
     };
     add(100, from(0).eth_dst(many), [local.clone(), everywhere.clone()].concat())?;
-    let routers: Vec<Action> =
-        hosts.iter().map(|port| Action::output(*port)).chain(everywhere.clone()).collect();
+    let hosts: Vec<Action> = hosts.iter().map(|port| Action::output(*port)).collect();
     for group in FOR_ROUTERS {
-        add(110, from(0).eth_dst(group), routers.clone())?;
+        add(110, from(0).eth_dst(group), [hosts.clone(), everywhere.clone()].concat())?;
     }
+    let may_know = [hosts, open].concat();
+    add(100, from(QUESTION), [may_know.clone(), everywhere.clone()].concat())?;
     // One that is not known here may be behind an uplink, never behind a port of this host: those are all known.
     add(50, from(0), everywhere)?;
     if !links.is_empty() {
         add(100, from(FROM_LINK).eth_dst(many), [local.clone(), by_links.clone()].concat())?;
+        add(100, from(QUESTION | FROM_LINK), [may_know.clone(), by_links.clone()].concat())?;
         add(50, from(FROM_LINK), by_links)?;
     }
     if !tunnels.is_empty() {
+        add(100, from(QUESTION | FROM_TUNNEL), may_know)?;
         add(100, from(FROM_TUNNEL).eth_dst(many), local)?;
     }
-    Ok((flows, groups))
+    Ok(flows)
 }
 
 /// Copies for other hosts: without tag first, because a tag once pushed stays.
@@ -113,24 +222,4 @@ fn outputs(vlan: Vlan, uplinks: &[Uplink]) -> Vec<Action> {
     }
     actions.extend(trunks);
     actions
-}
-
-/// One group, or one of groups when the members are too many for a message. The parts come first, because a group
-/// must be there before another names it; the root is the first of the list all the same.
-fn groups(vlan: Vlan, members: &[PortNo]) -> Vec<Group> {
-    let output = |port: &PortNo| Action::output(*port);
-    if members.is_empty() {
-        return Vec::new();
-    }
-    if members.len() <= MEMBERS_OF_A_GROUP {
-        return vec![Group::new(vlan, 0, members.iter().map(output))];
-    }
-    let parts: Vec<Group> = members
-        .chunks(MEMBERS_OF_A_GROUP)
-        .take(MOST_PARTS)
-        .enumerate()
-        .map(|(nth, members)| Group::new(vlan, nth + 1, members.iter().map(output)))
-        .collect();
-    let root = Group::new(vlan, 0, parts.iter().map(|part| Action::group(part.id)));
-    [vec![root], parts].concat()
 }

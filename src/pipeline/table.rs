@@ -28,6 +28,7 @@ pub const GUARD: Table = Table {
     id: TableId(1),
     name: "guard",
     matches: &[
+        "metadata",
         "in_port",
         "eth_src",
         "eth_type",
@@ -37,6 +38,7 @@ pub const GUARD: Table = Table {
         "ipv6_src",
         "ip_proto",
         "icmpv6_type",
+        "ipv6_nd_target",
     ],
     goes_to: &[2],
 };
@@ -45,8 +47,17 @@ pub const GUARD: Table = Table {
 pub const RESPOND: Table = Table {
     id: TableId(2),
     name: "respond",
-    matches: &["metadata", "eth_type", "arp_op", "arp_tpa"],
-    goes_to: &[4, 6],
+    matches: &[
+        "metadata",
+        "eth_dst",
+        "eth_type",
+        "arp_op",
+        "arp_tpa",
+        "ip_proto",
+        "icmpv6_type",
+        "ipv6_nd_target",
+    ],
+    goes_to: &[4, 5, 6],
 };
 
 /// Who is it for?

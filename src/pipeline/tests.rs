@@ -36,6 +36,7 @@ fn attachment(name: &str, addresses: usize) -> Attachment {
         routes: vec![],
         mtu: None,
         vlan: 5.try_into().unwrap(),
+        trunks: vec![],
     }
 }
 
@@ -67,7 +68,7 @@ fn tables_lead_forward_to_tables_that_are_declared() {
 #[test]
 fn an_endpoint_contributes_a_constant_number_of_flow_entries_under_its_cookie() {
     // Ports and names make no difference; each further IPv4 address adds its sender's two and its answer.
-    for (addresses, flows) in [(0, 3), (1, 7), (2, 10), (9, 31)] {
+    for (addresses, flows) in [(0, 3), (1, 8), (2, 11), (9, 32)] {
         for (name, port) in [("a", 1), ("b", 65_000)] {
             let attachment = attachment(name, addresses);
             let made = endpoint_flows(&attachment, PortNo(port)).unwrap();
@@ -98,9 +99,11 @@ fn no_two_endpoints_share_a_flow_entry() {
 #[test]
 fn groups_are_ours_by_number_whatever_their_network_and_size() {
     for (vlan, count) in [(0, 1), (4095, 1000), (7, 1001), (4095, 14_000)] {
-        let members = (1..=count).map(PortNo).collect();
-        let network = Network { vlan: vlan.try_into().unwrap(), members, ..Network::default() };
-        let (_, groups) = network_flows(&network, &[]).unwrap();
+        let members = (1..=count).map(|port| Receiver { port: PortNo(port), tagged: port % 2 == 0 });
+        let members: BTreeSet<Receiver> = members.collect();
+        let network =
+            Network { vlan: vlan.try_into().unwrap(), open: members.clone(), members, ..Network::default() };
+        let groups = network.groups();
         let ids: BTreeSet<_> = groups.iter().map(|group| group.id).collect();
         assert_eq!(ids.len(), groups.len());
         assert!(ids.iter().all(|id| owns_group(*id)), "{ids:?}");
@@ -108,7 +111,7 @@ fn groups_are_ours_by_number_whatever_their_network_and_size() {
             .iter()
             .flat_map(|group| &group.buckets)
             .filter(|bucket| bucket.actions.iter().any(|action| matches!(action, Action::Output(_))));
-        assert_eq!(outputs.count(), usize::try_from(count).unwrap(), "each member once");
+        assert_eq!(outputs.count(), 2 * usize::try_from(count).unwrap(), "each once, in both kinds");
     }
     for id in [0, 7, 0xe000_0000, 0xffff_ff01, 0xffff_fffc, 0xffff_ffff] {
         assert!(!owns_group(flowport_openflow::GroupId(id)), "{id:#x}");

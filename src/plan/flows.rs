@@ -1,19 +1,38 @@
 //! Flow entries and groups of a managed bridge that are missing, wrong, or nobody's any more.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
-use flowport_openflow::{Cookie, PortNo};
+use flowport_openflow::{Cookie, FlowKey, GroupId, PortNo};
 
-use crate::model::{EndpointId, LinkName, OWN_COOKIES, OWN_COOKIES_MASK, Vlan};
+use crate::model::{Attachment, EndpointId, LinkName, OWN_COOKIES, OWN_COOKIES_MASK, Vlan};
 use crate::pipeline::{
-    Flow, Group, Member, Network, UndeclaredFlow, Uplink, UplinkKind, bridge_flows, endpoint_flows,
+    Flow, Group, Member, Network, Receiver, UndeclaredFlow, Uplink, UplinkKind, bridge_flows, endpoint_flows,
     network_flows,
 };
 
-use crate::state::{BridgePort, Datapath, Desired, FlowChanges, Installed, Observed, PortKind};
+use crate::state::{BridgePort, Datapath, Desired, FlowChanges, Installed, Observed, PortKind, Scope};
 
-/// The changes of the bridge's datapath that this round can begin; none when the bridge is not managed, or its
-/// datapath has not been read.
+/// What the datapath of a managed bridge is to hold, kept from round to round so that a change costs what it touches.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FlowPlan {
+    members: Vec<Member>,
+    uplinks: Vec<Uplink>,
+    endpoints: BTreeMap<EndpointId, Wanted>,
+    networks: BTreeMap<Vlan, Network>,
+}
+
+/// An endpoint that has a port on the bridge.
+#[derive(Clone, Debug, PartialEq)]
+struct Wanted {
+    attachment: Arc<Attachment>,
+    port: PortNo,
+    /// Of endpoints outside its scope a command knows that they are members, and no more.
+    in_scope: bool,
+}
+
+/// The changes of the bridge's datapath that this round can begin, from nothing; none when the bridge is not managed, or
+/// its datapath has not been read.
 ///
 /// # Errors
 ///
@@ -23,53 +42,200 @@ pub fn flows(
     observed: &Observed,
     bridge: &LinkName,
 ) -> Result<Option<FlowChanges>, UndeclaredFlow> {
-    let (Some(row), Some(Datapath::Read(installed))) =
-        (observed.bridges.get(bridge), observed.datapaths.get(bridge))
-    else {
-        return Ok(None);
-    };
-    if !row.managed {
-        return Ok(None);
+    let plan = FlowPlan::new(desired, observed, bridge);
+    match (plan, observed.datapaths.get(bridge)) {
+        (Some(plan), Some(Datapath::Read(installed))) => plan.difference(&desired.scope, installed).map(Some),
+        _ => Ok(None),
     }
-    let mut of_endpoints = Vec::new();
-    let mut members: Vec<Member> = row.ports.iter().filter_map(host_port).collect();
-    let mut networks = BTreeMap::from([(Vlan::UNTAGGED, Network::default())]);
-    members.sort_by_key(|member| member.port);
-    for member in &members {
-        let network = networks.entry(member.vlan).or_default();
-        network.hosts.push(member.port);
-        network.members.push(member.port);
-    }
-    for (endpoint, port) in observed.ports.iter().filter(|(_, row)| row.bridge == *bridge) {
-        let Some(ofport) = port.ofport.map(PortNo) else { continue };
-        // Of endpoints outside its scope a command knows that they are members, and no more.
-        let attachment = match desired.scope.holds(*endpoint) {
-            true if !desired.wants(*endpoint, observed) => continue,
-            true => desired.attachments.get(endpoint).unwrap_or(&port.attachment),
-            false => &port.attachment,
+}
+
+impl FlowPlan {
+    /// What is wanted of the bridge; none when it is not there, or not managed.
+    pub fn new(desired: &Desired, observed: &Observed, bridge: &LinkName) -> Option<Self> {
+        let row = observed.bridges.get(bridge).filter(|row| row.managed)?;
+        let mut plan = Self {
+            members: row.ports.iter().filter_map(host_port).collect(),
+            uplinks: row.ports.iter().filter_map(uplink).collect(),
+            ..Self::default()
         };
-        if attachment.bridge != *bridge {
-            continue;
+        plan.members.sort_by_key(|member| member.port);
+        plan.network(Vlan::UNTAGGED);
+        for Member { port, vlan, .. } in plan.members.clone() {
+            let network = plan.network(vlan);
+            network.hosts.insert(port);
+            network.members.insert(Receiver { port, tagged: false });
         }
-        networks.entry(attachment.vlan).or_default().members.push(ofport);
-        if desired.scope.holds(*endpoint) {
-            of_endpoints.extend(endpoint_flows(attachment, ofport)?);
+        for endpoint in observed.ports.keys() {
+            if let Some(wanted) = wanted(desired, observed, bridge, *endpoint) {
+                plan.join(&wanted);
+                plan.endpoints.insert(*endpoint, wanted);
+            }
+        }
+        Some(plan)
+    }
+
+    /// Looks at these endpoints again. Returns the ports that came, went or changed, by network; none when so much is
+    /// other that the plan has to be made anew.
+    pub fn update(
+        &mut self,
+        desired: &Desired,
+        observed: &Observed,
+        bridge: &LinkName,
+        endpoints: &BTreeSet<EndpointId>,
+    ) -> Option<BTreeMap<Vlan, BTreeSet<PortNo>>> {
+        let mut ports: BTreeMap<Vlan, BTreeSet<PortNo>> = BTreeMap::new();
+        let mut joining = Vec::new();
+        for endpoint in endpoints {
+            let now = wanted(desired, observed, bridge, *endpoint);
+            let before = self.endpoints.get(endpoint);
+            if now.as_ref() == before {
+                continue;
+            }
+            for wanted in before.into_iter().chain(&now) {
+                for vlan in wanted.attachment.networks() {
+                    ports.entry(vlan).or_default().insert(wanted.port);
+                }
+            }
+            if let Some(before) = self.endpoints.remove(endpoint) {
+                self.leave(&before);
+            }
+            joining.extend(now.map(|now| (*endpoint, now)));
+        }
+        // After all that leave: a port number may have passed from one to the other.
+        for (endpoint, now) in joining {
+            if now.attachment.networks().any(|vlan| !self.networks.contains_key(&vlan)) {
+                return None;
+            }
+            self.join(&now);
+            self.endpoints.insert(endpoint, now);
+        }
+        let is_used =
+            |(vlan, network): (&Vlan, &Network)| *vlan == Vlan::UNTAGGED || !network.members.is_empty();
+        self.networks.iter().all(is_used).then_some(ports)
+    }
+
+    fn network(&mut self, vlan: Vlan) -> &mut Network {
+        self.networks.entry(vlan).or_insert_with(|| Network { vlan, ..Network::default() })
+    }
+
+    fn join(&mut self, wanted: &Wanted) {
+        for (vlan, receiver, is_open) in wanted.places() {
+            let network = self.network(vlan);
+            network.members.insert(receiver);
+            if is_open {
+                network.open.insert(receiver);
+            }
         }
     }
-    let uplinks: Vec<Uplink> = row.ports.iter().filter_map(uplink).collect();
-    let vlans: Vec<Vlan> = networks.keys().copied().collect();
-    // The bridge's own come first, so that no container takes the place of the host.
-    let mut wanted = bridge_flows(&members, &uplinks, &vlans)?;
-    wanted.extend(of_endpoints);
-    let mut groups = Vec::new();
-    for (vlan, mut network) in networks {
-        network.vlan = vlan;
-        network.members.sort();
-        let (flows, of_network) = network_flows(&network, &uplinks)?;
-        wanted.extend(flows);
-        groups.extend(of_network);
+
+    fn leave(&mut self, wanted: &Wanted) {
+        for (vlan, receiver, _) in wanted.places() {
+            let network = self.network(vlan);
+            network.members.remove(&receiver);
+            network.open.remove(&receiver);
+        }
     }
-    Ok(Some(difference(desired, installed, wanted, groups)))
+
+    /// What makes the installed flow entries and groups those that are wanted.
+    ///
+    /// # Errors
+    ///
+    /// The pipeline contradicts its own declaration.
+    pub fn difference(&self, scope: &Scope, installed: &Installed) -> Result<FlowChanges, UndeclaredFlow> {
+        let vlans: Vec<Vlan> = self.networks.keys().copied().collect();
+        // The bridge's own come first, so that no container takes the place of the host.
+        let mut wanted = bridge_flows(&self.members, &self.uplinks, &vlans)?;
+        for Wanted { attachment, port, .. } in self.endpoints.values().filter(|wanted| wanted.in_scope) {
+            wanted.extend(endpoint_flows(attachment, *port)?);
+        }
+        let mut groups = Vec::new();
+        for network in self.networks.values() {
+            wanted.extend(network_flows(network, &self.uplinks)?);
+            groups.extend(network.groups());
+        }
+        Ok(difference(scope, installed, wanted, groups))
+    }
+
+    /// As [`difference`](Self::difference), of these endpoints and ports only; the rest is known to be as it should. None
+    /// when two of them, or one of them and one of the rest, want the same flow entry: then all have to be looked at.
+    ///
+    /// # Errors
+    ///
+    /// The pipeline contradicts its own declaration.
+    pub fn difference_of(
+        &self,
+        endpoints: &BTreeSet<EndpointId>,
+        ports: &BTreeMap<Vlan, BTreeSet<PortNo>>,
+        scope: &Scope,
+        installed: &Installed,
+    ) -> Result<Option<FlowChanges>, UndeclaredFlow> {
+        let mut changes = FlowChanges::default();
+        let mut keys = HashSet::new();
+        for endpoint in endpoints.iter().filter(|endpoint| scope.holds(**endpoint)) {
+            let wanted = match self.endpoints.get(endpoint) {
+                Some(Wanted { attachment, port, .. }) => endpoint_flows(attachment, *port)?,
+                None => Vec::new(),
+            };
+            if wanted.is_empty() && installed.has_flows_of(*endpoint) {
+                changes.deleted_endpoints.insert(*endpoint);
+                continue;
+            }
+            let held: HashSet<&FlowKey> = installed.flows_of(*endpoint).collect();
+            let kept: HashSet<&FlowKey> = wanted.iter().map(|flow| &flow.key).collect();
+            let cookie = Cookie(endpoint.cookie());
+            changes.deleted_flows.extend(held.difference(&kept).map(|key| (FlowKey::clone(key), cookie)));
+            for flow in wanted {
+                if !keys.insert(flow.key.clone()) || !changes.write(installed, flow) {
+                    return Ok(None);
+                }
+            }
+        }
+        for (vlan, ports) in ports {
+            let Some(network) = self.networks.get(vlan) else { return Ok(None) };
+            for flow in network_flows(network, &self.uplinks)? {
+                if !changes.write(installed, flow) {
+                    return Ok(None);
+                }
+            }
+            let every = || network.members.iter().map(|member| member.port);
+            // Near the number from which on there are parts, or when most are new, all of them may be.
+            let all = network.members.len() <= FEW || ports.len() * 2 > network.members.len();
+            let others = every().take(if all { usize::MAX } else { 0 });
+            for id in Network::groups_of(*vlan, ports.iter().copied().chain(others)) {
+                changes.group(id, network.group(id), installed);
+            }
+        }
+        changes.sort_groups();
+        Ok(Some(changes))
+    }
+}
+
+/// How many members a network may have for all its groups to be looked at whenever one of them comes or goes.
+const FEW: usize = 256;
+
+fn wanted(desired: &Desired, observed: &Observed, bridge: &LinkName, endpoint: EndpointId) -> Option<Wanted> {
+    let row = observed.ports.get(&endpoint).filter(|row| row.bridge == *bridge)?;
+    let port = PortNo(row.ofport?);
+    let in_scope = desired.scope.holds(endpoint);
+    let attachment = match in_scope {
+        true if !desired.wants(endpoint, observed) => return None,
+        true => desired.attachments.get(&endpoint).unwrap_or(&row.attachment),
+        false => &row.attachment,
+    };
+    let attachment = Arc::clone(attachment);
+    (attachment.bridge == *bridge).then_some(Wanted { attachment, port, in_scope })
+}
+
+impl Wanted {
+    /// The networks it is in, how it gets what is for many there, and whether its addresses are not known there.
+    fn places(&self) -> impl Iterator<Item = (Vlan, Receiver, bool)> {
+        let tagged = self.attachment.trunks.iter().map(|vlan| (*vlan, true));
+        let guarded = self.attachment.is_guarded();
+        [(self.attachment.vlan, false)]
+            .into_iter()
+            .chain(tagged)
+            .map(move |(vlan, tagged)| (vlan, Receiver { port: self.port, tagged }, tagged || !guarded))
+    }
 }
 
 fn host_port(port: &BridgePort) -> Option<Member> {
@@ -87,24 +253,14 @@ fn uplink(port: &BridgePort) -> Option<Uplink> {
     Some(Uplink { port: PortNo(port.ofport?), kind, is_tunnel: port.tunnel.is_some() })
 }
 
-fn difference(
-    desired: &Desired,
-    installed: &Installed,
-    wanted: Vec<Flow>,
-    groups: Vec<Group>,
-) -> FlowChanges {
+fn difference(scope: &Scope, installed: &Installed, wanted: Vec<Flow>, groups: Vec<Group>) -> FlowChanges {
     let mut changes = FlowChanges::default();
     let mut kept = BTreeSet::new();
     for group in groups {
         kept.insert(group.id);
-        match installed.groups().get(&group.id) {
-            None => changes.added_groups.push(group),
-            Some(buckets) if *buckets != group.buckets => changes.modified_groups.push(group),
-            Some(_) => {}
-        }
+        changes.group(group.id, Some(group), installed);
     }
-    // A group that names others comes after them, and before them in number.
-    changes.added_groups.sort_by_key(|group| std::cmp::Reverse(group.id));
+    changes.sort_groups();
     changes.deleted_groups = installed.groups().keys().copied().filter(|id| !kept.contains(id)).collect();
 
     let mut wanted_keys = HashSet::with_capacity(wanted.len());
@@ -115,15 +271,13 @@ fn difference(
             continue;
         }
         kept_endpoints.extend(EndpointId::from_cookie(flow.cookie.0));
-        match installed.flows().get(&flow.key) {
-            Some((cookie, instructions)) if *cookie == flow.cookie && *instructions == flow.instructions => {}
-            Some((cookie, _)) if *cookie == flow.cookie => changes.modified_flows.push(flow),
-            _ => changes.added_flows.push(flow),
+        if let Err(flow) = changes.keep_or_write(installed, flow) {
+            changes.added_flows.push(flow);
         }
     }
     let may_delete = |cookie: Cookie| {
         let ours = cookie.0 & OWN_COOKIES_MASK == OWN_COOKIES;
-        ours && EndpointId::from_cookie(cookie.0).is_none_or(|endpoint| desired.scope.holds(endpoint))
+        ours && EndpointId::from_cookie(cookie.0).is_none_or(|endpoint| scope.holds(endpoint))
     };
     for (key, (cookie, _)) in installed.flows() {
         if !may_delete(*cookie) || wanted_keys.contains(key) {
@@ -135,6 +289,38 @@ fn difference(
         }
     }
     changes
+}
+
+impl FlowChanges {
+    /// Has the flow entry be as it should; gives it back when another's is in its place.
+    fn keep_or_write(&mut self, installed: &Installed, flow: Flow) -> Result<(), Flow> {
+        match installed.flows().get(&flow.key) {
+            None => self.added_flows.push(flow),
+            Some((cookie, _)) if *cookie != flow.cookie => return Err(flow),
+            Some((_, instructions)) if *instructions == flow.instructions => {}
+            Some(_) => self.modified_flows.push(flow),
+        }
+        Ok(())
+    }
+
+    /// As [`keep_or_write`](Self::keep_or_write); false when another's is in its place.
+    fn write(&mut self, installed: &Installed, flow: Flow) -> bool {
+        self.keep_or_write(installed, flow).is_ok()
+    }
+
+    fn group(&mut self, id: GroupId, wanted: Option<Group>, installed: &Installed) {
+        match (installed.groups().get(&id), wanted) {
+            (None, Some(group)) => self.added_groups.push(group),
+            (Some(buckets), Some(group)) if *buckets != group.buckets => self.modified_groups.push(group),
+            (Some(_), None) => self.deleted_groups.push(id),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+    }
+
+    /// A group that names others comes after them, and before them in number.
+    fn sort_groups(&mut self) {
+        self.added_groups.sort_by_key(|group| std::cmp::Reverse(group.id));
+    }
 }
 
 #[cfg(test)]

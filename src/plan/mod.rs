@@ -1,7 +1,9 @@
 //! What is to be done: pure functions of what is desired and what is observed.
 //!
-//! Three verbs, add, modify and prune, over three kinds of things: [`links()`] of the kernel, [`rows()`] of the
-//! `Open_vSwitch` database, [`flows()`] and groups of a managed bridge; and over the [`records()`] of this host.
+//! Three verbs, add, modify and prune, over three kinds of things: the [`link()`] of an endpoint in the kernel, its
+//! [`rows()`] in the `Open_vSwitch` database, the [`flows()`] and groups of a managed bridge; and over its [`record()`].
+//! Each is planned for one endpoint at a time, so that a round costs what has been touched; a [`FlowPlan`] does the same
+//! for the flow entries of a bridge, and [`flows()`] is what it must come to.
 //! Nothing here waits: what cannot be done yet (a row before its link, a flow before its `ofport`) is not in the plan
 //! and comes with a later round.
 
@@ -13,8 +15,8 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub use flows::flows;
-pub use links::links;
-pub use records::records;
+pub use flows::{FlowPlan, flows};
+pub use links::link;
+pub use records::record;
 pub use rows::rows;
 pub use status::{Status, status};

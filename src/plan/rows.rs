@@ -6,48 +6,45 @@ use crate::model::{Attachment, EndpointId};
 
 use crate::state::{Desired, Observed, PortRow, RowEffect};
 
-/// The changes of rows that this round can begin.
-pub fn rows(desired: &Desired, observed: &Observed) -> Vec<RowEffect> {
-    let recorded = observed.records.is_some();
-    let adds = desired.wanted(observed).filter_map(|(endpoint, attachment)| {
-        let bridge = observed.bridges.get(&attachment.bridge)?;
-        match observed.ports.get(&endpoint) {
-            // ovs-vswitchd cannot open a device that is not there yet.
-            None if observed.links.get(&endpoint).is_none_or(|link| link.leftover) => None,
-            None => {
-                Some(RowEffect::AddPort { attachment: Arc::clone(attachment), bridge: bridge.row, recorded })
-            }
-            Some(row) if row.bridge != attachment.bridge => del(observed, endpoint, row),
-            Some(row) if row.error.is_some() && !observed.links.contains_key(&endpoint) => {
-                del(observed, endpoint, row)
-            }
-            Some(row)
-                if !same_marks(&row.attachment, attachment)
-                    || (recorded && !row.recorded && is_own(attachment)) =>
-            {
-                Some(RowEffect::SetPort {
-                    attachment: Arc::clone(attachment),
-                    port: row.port,
-                    interface: row.interface,
-                    recorded,
-                })
-            }
-            Some(_) => None,
-        }
-    });
-    let dels = observed
-        .ports
-        .iter()
-        .filter(|(endpoint, row)| {
-            desired.unwanted(**endpoint, observed) && !observed.flows_first(**endpoint, row)
-        })
-        .filter_map(|(endpoint, row)| del(observed, *endpoint, row));
-    let off_record = |endpoint: &EndpointId| {
-        let on_record = observed.records.as_ref().is_none_or(|records| records.contains_key(endpoint));
-        !on_record && !desired.attachments.contains_key(endpoint)
+/// The changes of the endpoint's rows that this round can begin.
+pub fn rows(desired: &Desired, observed: &Observed, endpoint: EndpointId) -> impl Iterator<Item = RowEffect> {
+    let row = observed.ports.get(&endpoint);
+    let change = match desired.wanted(endpoint, observed) {
+        Some(attachment) => of_wanted(observed, endpoint, attachment),
+        None => row
+            .filter(|row| desired.unwanted(endpoint, observed) && !observed.flows_first(endpoint, row))
+            .and_then(|row| del(observed, endpoint, row)),
     };
-    let forgotten = observed.detached.iter().filter(|endpoint| off_record(endpoint));
-    adds.chain(dels).chain(forgotten.copied().map(RowEffect::ForgetDetached)).collect()
+    let on_record = observed.records.as_ref().is_none_or(|records| records.contains_key(&endpoint));
+    let off_record = !on_record && !desired.attachments.contains_key(&endpoint);
+    let forgotten = observed.detached.contains(&endpoint) && off_record;
+    change.into_iter().chain(forgotten.then_some(RowEffect::ForgetDetached(endpoint)))
+}
+
+fn of_wanted(observed: &Observed, endpoint: EndpointId, attachment: &Arc<Attachment>) -> Option<RowEffect> {
+    let recorded = observed.records.is_some();
+    let bridge = observed.bridges.get(&attachment.bridge)?;
+    match observed.ports.get(&endpoint) {
+        // ovs-vswitchd cannot open a device that is not there yet.
+        None if observed.links.get(&endpoint).is_none_or(|link| link.leftover) => None,
+        None => Some(RowEffect::AddPort { attachment: Arc::clone(attachment), bridge: bridge.row, recorded }),
+        Some(row) if row.bridge != attachment.bridge => del(observed, endpoint, row),
+        Some(row) if row.error.is_some() && !observed.links.contains_key(&endpoint) => {
+            del(observed, endpoint, row)
+        }
+        Some(row)
+            if !same_marks(&row.attachment, attachment)
+                || (recorded && !row.recorded && is_own(attachment)) =>
+        {
+            Some(RowEffect::SetPort {
+                attachment: Arc::clone(attachment),
+                port: row.port,
+                interface: row.interface,
+                recorded,
+            })
+        }
+        Some(_) => None,
+    }
 }
 
 /// Rows made by another tool hold less than we know of them, and stay as they are but for the network.

@@ -92,6 +92,7 @@ fn attachment(nth: usize, bridge: &str, vlan: i64) -> Attachment {
         routes: vec![],
         mtu: None,
         vlan: vlan.try_into().unwrap(),
+        trunks: vec![],
     }
 }
 
@@ -100,6 +101,8 @@ struct World {
     desired: Desired,
     observed: Observed,
     next: u32,
+    unsettled: BTreeSet<EndpointId>,
+    plan: Option<FlowPlan>,
 }
 
 fn foreign_flow() -> (FlowKey, Cookie) {
@@ -108,7 +111,13 @@ fn foreign_flow() -> (FlowKey, Cookie) {
 
 impl World {
     fn new(found: &[Found], everything: bool, keeps_records: bool) -> Self {
-        let mut world = Self { desired: Desired::default(), observed: Observed::default(), next: 100 };
+        let mut world = Self {
+            desired: Desired::default(),
+            observed: Observed::default(),
+            next: 100,
+            unsettled: BTreeSet::new(),
+            plan: None,
+        };
         let local = BridgePort {
             name: "managed".into(),
             ofport: Some(PortNo::LOCAL.0),
@@ -170,7 +179,7 @@ impl World {
                 flows.extend(made.into_iter().map(|flow| (flow.key, flow.cookie, flow.instructions)));
             }
         }
-        world.observed.records = keeps_records.then_some(records);
+        world.observed.records = keeps_records.then_some(Tracked::from(records));
         world.observed.datapaths.insert(name(BRIDGES[0]), Datapath::Read(Installed::new(flows, [])));
         world.desired.scope = if everything { Scope::Everything } else { Scope::Only(scope) };
         world.switch_runs();
@@ -193,8 +202,9 @@ impl World {
 
     /// ovs-vswitchd takes up what it can.
     fn switch_runs(&mut self) {
-        for (endpoint, row) in &mut self.observed.ports {
-            if self.observed.links.contains_key(endpoint) {
+        for endpoint in self.observed.ports.keys().copied().collect::<Vec<_>>() {
+            let row = self.observed.ports.get_mut(&endpoint).unwrap();
+            if self.observed.links.contains_key(&endpoint) {
                 self.next += 1;
                 row.ofport.get_or_insert(self.next);
                 row.error = None;
@@ -207,11 +217,18 @@ impl World {
 
     /// Plans, carries out, and returns whether anything was to be done.
     fn round(&mut self) -> bool {
-        let links = links(&self.desired, &self.observed);
-        let rows = rows(&self.desired, &self.observed);
-        let records = records(&self.desired, &self.observed);
+        let touched = Touched::take(&mut self.desired, &mut self.observed);
+        self.unsettled.extend(touched.endpoints(&self.desired, &self.observed));
+        let (links, rows, records) = self.planned(&self.unsettled);
+        // What has not been touched needs no look.
+        assert_eq!(
+            self.planned(&Touched::everything().endpoints(&self.desired, &self.observed)),
+            (links.clone(), rows.clone(), records.clone())
+        );
         let bridge = name(BRIDGES[0]);
         let flows = flows(&self.desired, &self.observed, &bridge).unwrap().unwrap();
+        self.check_incremental(&touched.endpoints, &flows, &bridge);
+        self.unsettled.extend(&flows.deleted_endpoints);
         let busy = !(links.is_empty() && rows.is_empty() && records.is_empty() && flows.is_empty());
         for effect in links {
             let endpoint = effect.endpoint();
@@ -268,6 +285,40 @@ impl World {
         busy
     }
 
+    /// What is planned for the touched alone is what is planned for all, when the rest was as it should be.
+    fn check_incremental(&mut self, touched: &BTreeSet<EndpointId>, full: &FlowChanges, bridge: &LinkName) {
+        let Self { desired, observed, .. } = self;
+        let made_anew = FlowPlan::new(desired, observed, bridge);
+        let ports = self.plan.as_mut().and_then(|plan| plan.update(desired, observed, bridge, touched));
+        let Some((plan, ports)) = self.plan.as_ref().zip(ports) else {
+            self.plan = made_anew;
+            return;
+        };
+        assert_eq!(Some(plan), made_anew.as_ref());
+        let Some(Datapath::Read(installed)) = observed.datapaths.get(bridge) else { panic!("read") };
+        let partial = plan.difference_of(touched, &ports, &desired.scope, installed).unwrap();
+        let sorted = |changes: &FlowChanges| {
+            let mut changes = changes.clone();
+            changes.deleted_flows.sort_by_key(|flow| format!("{flow:?}"));
+            changes.deleted_groups.sort();
+            changes.modified_groups.sort_by_key(|group| group.id);
+            changes
+        };
+        assert_eq!(partial.map(|changes| sorted(&changes)), Some(sorted(full)));
+    }
+
+    fn planned(
+        &self,
+        endpoints: &BTreeSet<EndpointId>,
+    ) -> (Vec<LinkEffect>, Vec<RowEffect>, Vec<RecordEffect>) {
+        let Self { desired, observed, .. } = self;
+        let each = || endpoints.iter().copied();
+        let links = each().filter_map(|endpoint| link(desired, observed, endpoint));
+        let rows = each().flat_map(|endpoint| rows(desired, observed, endpoint));
+        let records = each().filter_map(|endpoint| record(desired, observed, endpoint));
+        (links.collect(), rows.collect(), records.collect())
+    }
+
     #[track_caller]
     fn check_scope(&self, endpoint: EndpointId) {
         assert!(self.desired.scope.holds(endpoint), "{endpoint} is none of its business");
@@ -289,7 +340,7 @@ proptest! {
         let mut world = World::new(&found, everything, keeps_records);
         let before = world.observed.clone();
         let rounds = (0..ROUNDS).take_while(|_| world.round()).count();
-        prop_assert!(rounds < ROUNDS, "no end: {:#?}", links(&world.desired, &world.observed));
+        prop_assert!(rounds < ROUNDS, "no end: {:#?}", world.planned(&world.unsettled));
 
         let World { desired, observed, .. } = &world;
         for (nth, found) in found.iter().enumerate() {

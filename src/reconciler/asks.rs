@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::model::{Attachment, ContainerRef, EndpointId, LinkName, Mac, Owner, Sandbox, Vlan};
 use crate::netlink::LinkEvent;
-use crate::state::{BridgePort, Link, PortKind, Scope};
+use crate::state::{BridgePort, Link, PortKind, Scope, Touched};
 
 use super::waiting::Waiting;
 use crate::refused::Refused;
@@ -160,6 +160,9 @@ impl Reconciler {
                 waiting.before = before;
                 if let Scope::Only(endpoints) = &mut self.desired.scope {
                     endpoints.extend(waiting.before.keys());
+                    self.unsettled.extend(waiting.before.keys());
+                    // What was none of its business may be now.
+                    self.datapaths.values_mut().for_each(|channel| channel.touch(&Touched::everything()));
                 }
                 self.waiting.push(waiting);
                 self.open_channels();
@@ -235,10 +238,11 @@ impl Reconciler {
 
     /// What is for this host must not go to a container.
     fn check_host_ports(&self, attachment: &Attachment) -> Result<(), Refused> {
-        let Attachment { bridge, vlan, mac, .. } = attachment;
+        let Attachment { bridge, mac, .. } = attachment;
         let ports = self.observed.bridges.get(bridge).into_iter().flat_map(|row| &row.ports);
         let same = |port: &&BridgePort| {
-            port.kind == PortKind::Host(Some(*mac)) && port.tag.unwrap_or_default() == *vlan
+            let network = port.tag.unwrap_or_default();
+            port.kind == PortKind::Host(Some(*mac)) && attachment.networks().any(|vlan| vlan == network)
         };
         match ports.into_iter().find(same) {
             None => Ok(()),
@@ -257,7 +261,9 @@ impl Reconciler {
         let mut before = BTreeMap::new();
         for endpoint in endpoints {
             let Some(attachment) = self.desired.attachments.get(endpoint) else { continue };
-            let moved = Attachment { vlan, ..Attachment::clone(attachment) };
+            let mut moved = Attachment { vlan, ..Attachment::clone(attachment) };
+            // What comes untagged cannot come tagged too.
+            moved.trunks.retain(|tagged| *tagged != vlan);
             Taken::new(&self.desired.attachments).check(*endpoint, &moved)?;
             self.check_host_ports(&moved)?;
             before.insert(*endpoint, self.desired.attachments.insert(*endpoint, Arc::new(moved)));
@@ -338,7 +344,9 @@ impl Taken {
     fn insert(&mut self, endpoint: EndpointId, attachment: &Attachment) {
         let Attachment { bridge, vlan, mac, container, interface, .. } = attachment;
         let holder = || (endpoint, format!("{interface} of {container}"));
-        self.macs.insert((bridge.clone(), *vlan, *mac), holder());
+        for vlan in attachment.networks() {
+            self.macs.insert((bridge.clone(), vlan, *mac), holder());
+        }
         for address in &attachment.addresses {
             self.addresses.insert((bridge.clone(), *vlan, address.addr()), holder());
         }
@@ -357,7 +365,8 @@ impl Taken {
                 )));
             }
         }
-        match other(self.macs.get(&(bridge.clone(), *vlan, *mac))) {
+        let mut networks = attachment.networks();
+        match networks.find_map(|vlan| other(self.macs.get(&(bridge.clone(), vlan, *mac)))) {
             None => Ok(()),
             Some(holder) => Err(Refused::other(format!(
                 "MAC {mac} is in use by {holder} on {bridge}: choose another, or detach that one"

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::model::{Attachment, EndpointId, Sandbox};
 use crate::netlink::{Netlink, Netns, Route, VethError, VethSpec};
 use crate::plan;
-use crate::state::{LinkEffect, RowEffect};
+use crate::state::{Datapath as Seen, LinkEffect, RecordEffect, RowEffect, Scope, Touched};
 
 use crate::refused::Refused;
 
@@ -27,17 +27,36 @@ const ROWS_WAIT: Duration = Duration::from_secs(3);
 
 impl Reconciler {
     pub(super) fn round(&mut self, now: Instant) {
-        self.begin_links(now);
-        self.begin_rows(now);
-        self.begin_records(now);
+        self.take_touched();
+        let (mut links, mut rows, mut records) = (Vec::new(), Vec::new(), Vec::new());
+        let Self { desired, observed, unsettled, .. } = self;
+        unsettled.retain(|endpoint| {
+            let before = (links.len(), rows.len(), records.len());
+            links.extend(plan::link(desired, observed, *endpoint));
+            rows.extend(plan::rows(desired, observed, *endpoint));
+            records.extend(plan::record(desired, observed, *endpoint));
+            before != (links.len(), rows.len(), records.len())
+        });
+        self.begin_links(links, now);
+        self.begin_rows(rows, now);
+        self.begin_records(records, now);
         self.begin_flows(now);
         self.answer(now);
     }
 
-    fn begin_links(&mut self, now: Instant) {
+    /// Whatever has changed is looked at until there is nothing to do about it.
+    fn take_touched(&mut self) {
+        let touched = Touched::take(&mut self.desired, &mut self.observed);
+        for channel in self.datapaths.values_mut() {
+            channel.touch(&touched);
+        }
+        self.unsettled.extend(touched.endpoints(&self.desired, &self.observed));
+    }
+
+    fn begin_links(&mut self, effects: Vec<LinkEffect>, now: Instant) {
         let (mut dels, mut adds) = (Vec::new(), Vec::new());
         let mut busy = self.links.busy();
-        for effect in plan::links(&self.desired, &self.observed) {
+        for effect in effects {
             let endpoint = effect.endpoint();
             if !self.links.is_free(&endpoint, now) {
                 continue;
@@ -106,11 +125,10 @@ impl Reconciler {
         });
     }
 
-    fn begin_rows(&mut self, now: Instant) {
+    fn begin_rows(&mut self, mut effects: Vec<RowEffect>, now: Instant) {
         if !self.rows.is_free(&(), now) {
             return;
         }
-        let mut effects = plan::rows(&self.desired, &self.observed);
         if self.are_links_coming(now) {
             effects.retain(|effect| !matches!(effect, RowEffect::AddPort { .. }));
         }
@@ -145,11 +163,10 @@ impl Reconciler {
         *self.rows_wait_until.get_or_insert(now + ROWS_WAIT) > now
     }
 
-    fn begin_records(&mut self, now: Instant) {
+    fn begin_records(&mut self, effects: Vec<RecordEffect>, now: Instant) {
         let Some(records) = self.shells.records.clone().filter(|_| self.records.is_free(&(), now)) else {
             return;
         };
-        let effects = plan::records(&self.desired, &self.observed);
         if effects.is_empty() {
             return;
         }
@@ -162,17 +179,21 @@ impl Reconciler {
     }
 
     fn begin_flows(&mut self, now: Instant) {
-        for (bridge, channel) in &mut self.datapaths {
-            if !channel.dirty || !channel.lane.is_free(&(), now) {
+        let Self { desired, observed, datapaths, .. } = self;
+        for (bridge, channel) in datapaths {
+            let Some(Seen::Read(installed)) = observed.datapaths.get(bridge) else { continue };
+            if !channel.lane.is_free(&(), now) {
                 continue;
             }
-            match plan::flows(&self.desired, &self.observed, bridge) {
-                Ok(None) => {}
-                Ok(Some(changes)) if changes.is_empty() => channel.dirty = false,
-                Ok(Some(changes)) => {
-                    channel.lane.begin(());
-                    channel.datapath.apply(changes);
+            if !channel.is_dirty() {
+                // A command is over before anybody can interfere.
+                if matches!(desired.scope, Scope::Everything) {
+                    channel.audit(now);
                 }
+                continue;
+            }
+            match channel.plan(desired, observed, bridge, installed) {
+                Ok(changes) => channel.begin(changes),
                 Err(undeclared) => {
                     tracing::error!(%bridge, "{undeclared}: this is a defect, please report it");
                     channel.lane.fail((), now);

@@ -12,6 +12,7 @@
 //! arrive together share a transaction and a bundle.
 
 mod asks;
+mod channel;
 mod effects;
 mod lanes;
 mod observing;
@@ -32,11 +33,12 @@ use crate::openflow::{Datapath, DatapathEvent, ReadScope, Report};
 use crate::ovsdb::{Database, TransactionFailed};
 use crate::records::Records;
 use crate::refused::Refused;
-use crate::state::{Datapath as Seen, Desired, Link, Observed, RecordEffect, Scope};
+use crate::state::{Datapath as Seen, Desired, Link, Observed, RecordEffect, Scope, Tracked};
 
 pub use asks::{Ask, Change, Handle, Selected, is_of};
 pub use waiting::{Outcome, Progress};
 
+use channel::Channel;
 use lanes::{Lane, Links};
 use waiting::Waiting;
 
@@ -96,6 +98,8 @@ pub(crate) enum Event {
 pub struct Reconciler {
     desired: Desired,
     observed: Observed,
+    /// Endpoints that have changed, or of which something was still to be done in the last round.
+    unsettled: BTreeSet<EndpointId>,
     shells: Shells,
     links: Links,
     rows: Lane<()>,
@@ -125,25 +129,6 @@ pub struct Reconciler {
     outbox: mpsc::Sender<Event>,
 }
 
-/// The OpenFlow channel of a managed bridge.
-#[derive(Debug)]
-struct Channel {
-    datapath: Datapath,
-    lane: Lane<()>,
-    /// Whether something was observed or desired since the flows were last found to be as they should.
-    dirty: bool,
-    /// Why the last bundle was refused, or the channel lost.
-    trouble: Option<String>,
-}
-
-impl Channel {
-    /// What was under way is answered by nobody.
-    fn close(&mut self, why: String) {
-        self.trouble = Some(why);
-        self.lane.succeed(&());
-    }
-}
-
 impl Reconciler {
     /// A reconciler that rules over `scope`, and the handle by which changes are asked of it. It has read the rows and
     /// links, takes every port with our marks for desired, and `known` for all that is known of containers.
@@ -152,8 +137,9 @@ impl Reconciler {
         let (reporting, reports) = mpsc::channel(REPORTS_DEPTH);
         let records = shells.records.as_ref().map(Records::attachments);
         let mut reconciler = Self {
-            desired: Desired { scope, attachments: records.clone().unwrap_or_default() },
-            observed: Observed { records, ..Observed::default() },
+            desired: Desired { scope, attachments: records.clone().unwrap_or_default().into() },
+            observed: Observed { records: records.map(Tracked::from), ..Observed::default() },
+            unsettled: BTreeSet::new(),
             shells,
             links: Lane::default(),
             rows: Lane::default(),
@@ -237,7 +223,7 @@ impl Reconciler {
             if row.attachment.host_link == endpoint.host_link() {
                 desired.attachments.insert(*endpoint, row.attachment.clone());
             } else {
-                desired.attachments.entry(*endpoint).or_insert_with(|| row.attachment.clone());
+                desired.attachments.get_or_insert_with(*endpoint, || row.attachment.clone());
             }
         }
     }
@@ -258,16 +244,17 @@ impl Reconciler {
 
     /// Rows of other tools do not tell the MAC by which a managed bridge knows an endpoint; its interface does.
     async fn learn_macs(&mut self) {
-        for (endpoint, attachment) in &mut self.desired.attachments {
-            let made_here = attachment.host_link == endpoint.host_link();
-            let Some(sandbox) = self.observed.running.get(&attachment.owner).filter(|_| !made_here) else {
-                continue;
-            };
+        let strangers = self.desired.attachments.iter().filter(|(of, row)| row.host_link != of.host_link());
+        for (endpoint, mut attachment) in
+            strangers.map(|(of, row)| (*of, Arc::clone(row))).collect::<Vec<_>>()
+        {
+            let Some(sandbox) = self.observed.running.get(&attachment.owner) else { continue };
             let inside = Netns::new(&sandbox.netns);
             match self.shells.netlink.interface_in(&inside, attachment.interface.as_str()).await {
                 Ok(found) => {
                     let mac = found.and_then(|interface| interface.mac).and_then(Mac::from_bytes);
-                    Arc::make_mut(attachment).mac = mac.unwrap_or(attachment.mac);
+                    Arc::make_mut(&mut attachment).mac = mac.unwrap_or(attachment.mac);
+                    self.desired.attachments.insert(endpoint, attachment);
                 }
                 Err(error) => tracing::warn!(%endpoint, "the MAC of an adopted port is not known: {error}"),
             }
@@ -358,7 +345,6 @@ impl Reconciler {
             Event::Removed(owner) => {
                 self.end(&owner);
                 self.desired.attachments.retain(|_, attachment| attachment.owner != owner);
-                self.channels_are_dirty();
             }
         }
         true
@@ -398,39 +384,51 @@ impl Reconciler {
 
     fn take_report(&mut self, Report { bridge, event }: Report, now: Instant) {
         let Some(channel) = self.datapaths.get_mut(&bridge) else { return };
-        channel.dirty = true;
         match event {
             DatapathEvent::Read(installed) => {
-                channel.trouble = None;
-                channel.lane.succeed(&());
+                channel.open(now);
+                self.unsettle(&bridge);
                 self.observed.datapaths.insert(bridge, Seen::Read(installed));
             }
+            DatapathEvent::Counted(flows) => {
+                if let Some(Seen::Read(installed)) = self.observed.datapaths.get(&bridge) {
+                    channel.counted(&bridge, flows, installed);
+                }
+            }
             DatapathEvent::Applied(changes) => {
-                channel.trouble = None;
-                channel.lane.succeed(&());
+                channel.applied();
+                // Port rows wait for their flow entries to go.
+                self.unsettled.extend(&changes.deleted_endpoints);
                 if let Some(Seen::Read(installed)) = self.observed.datapaths.get_mut(&bridge) {
                     installed.apply(&changes);
                 }
             }
             DatapathEvent::Refused { why, endpoints } => {
                 tracing::warn!(%bridge, "the datapath refused flow entries: {why}");
-                channel.lane.fail((), now);
                 let refused = Refused::other(format!("bridge {bridge} refused the flow entries: {why}"));
-                channel.trouble = Some(why);
+                channel.refused(why, now);
                 self.refuse(&endpoints, &refused);
                 self.refuse_bridge(&bridge, &refused);
             }
             DatapathEvent::Lost(why) => {
                 tracing::info!(%bridge, "no OpenFlow channel: {why}");
                 channel.close(why);
+                self.unsettle(&bridge);
                 self.observed.datapaths.insert(bridge, Seen::Opening);
             }
             DatapathEvent::Away(why) => {
                 tracing::info!(%bridge, "no OpenFlow channel: {why}");
                 channel.close(why);
+                self.unsettle(&bridge);
                 self.observed.datapaths.insert(bridge, Seen::Away);
             }
         }
+    }
+
+    /// What the port rows of a bridge wait for may be other now.
+    fn unsettle(&mut self, bridge: &LinkName) {
+        let on_it = self.observed.ports.iter().filter(|(_, row)| row.bridge == *bridge);
+        self.unsettled.extend(on_it.map(|(endpoint, _)| *endpoint));
     }
 
     /// A channel for each managed bridge within scope; none for those that are gone.
@@ -445,11 +443,8 @@ impl Reconciler {
             };
             let (rundir, reporting) = (&self.shells.rundir, &self.reporting);
             self.observed.datapaths.entry(bridge.clone()).or_insert(Seen::Opening);
-            self.datapaths.entry(bridge).or_insert_with_key(|bridge| Channel {
-                datapath: Datapath::open(rundir, bridge, read, reporting.clone()),
-                lane: Lane::default(),
-                dirty: true,
-                trouble: None,
+            self.datapaths.entry(bridge).or_insert_with_key(|bridge| {
+                Channel::new(Datapath::open(rundir, bridge, read, reporting.clone()), Instant::now())
             });
         }
     }
@@ -481,6 +476,13 @@ impl Reconciler {
     /// When the next round is due by itself, after the one of `now`.
     fn deadline(&self, now: Instant) -> Option<Instant> {
         let channels = self.datapaths.values().filter_map(|channel| channel.lane.deadline(now));
+        let is_read = |bridge| matches!(self.observed.datapaths.get(bridge), Some(Seen::Read(_)));
+        let audited = self.datapaths.iter().filter(|(bridge, channel)| {
+            matches!(self.desired.scope, Scope::Everything)
+                && is_read(bridge)
+                && channel.lane.is_free(&(), now)
+        });
+        let channels = channels.chain(audited.map(|(_, channel)| channel.audit_at()));
         let waiting = self.waiting.iter().map(|waiting| waiting.deadline);
         let lanes = [
             self.links.deadline(now),

@@ -97,7 +97,7 @@ impl Reconciler {
         for (endpoint, attachment) in &self.desired.attachments {
             if unknown.contains(&attachment.owner) && self.observed.links.contains_key(endpoint) {
                 let presumed = Sandbox::presumed(&attachment.owner);
-                self.observed.running.entry(attachment.owner.clone()).or_insert(presumed);
+                self.observed.running.get_or_insert_with(attachment.owner.clone(), || presumed);
             }
         }
     }
@@ -105,7 +105,6 @@ impl Reconciler {
     /// Takes the container for running until its process ends; a namespace without a process ends with its link.
     pub(super) fn run_sandbox(&mut self, sandbox: Sandbox) {
         let before = self.observed.running.insert(sandbox.owner.clone(), sandbox.clone());
-        self.channels_are_dirty();
         let Some(pid) = sandbox.pid.filter(|_| before.as_ref() != Some(&sandbox)) else { return };
         let outbox = self.outbox.clone();
         tokio::spawn(async move {
@@ -129,7 +128,6 @@ impl Reconciler {
         if self.observed.running.remove(owner).is_some() {
             tracing::info!(container = %owner, "container ended");
         }
-        self.channels_are_dirty();
         let ended = Refused::other(format!(
             "container {owner} ended while its port was being attached: start it and try again"
         ));
@@ -148,13 +146,16 @@ impl Reconciler {
 
     pub(super) fn observe_rows(&mut self) {
         let rows = self.shells.database.rows();
-        self.observed.bridges = rows.bridges;
-        let before = std::mem::replace(&mut self.observed.ports, rows.ports);
+        self.observed.bridges.replace(rows.bridges);
+        let before = self.observed.ports.replace(rows.ports);
         self.adopt_strangers(&before);
+        self.unsettled.extend(rows.detached.difference(&self.observed.detached));
         self.observed.detached = rows.detached;
         for endpoint in self.observed.ports.keys() {
-            if let Some(link) = self.observed.links.get_mut(endpoint) {
-                link.leftover = false;
+            if self.observed.links.get(endpoint).is_some_and(|link| link.leftover) {
+                if let Some(link) = self.observed.links.get_mut(endpoint) {
+                    link.leftover = false;
+                }
             }
         }
         self.other_links = self
@@ -165,7 +166,6 @@ impl Reconciler {
             .filter(|(name, _)| EndpointId::from_host_link(name).is_none())
             .collect();
         self.begin_reading_underlay();
-        self.channels_are_dirty();
         self.open_channels();
     }
 
@@ -186,7 +186,7 @@ impl Reconciler {
             }
             tracing::info!(%endpoint, container = %attachment.container, "a port that another tool made is adopted");
             let presumed = Sandbox::presumed(&attachment.owner);
-            self.observed.running.entry(attachment.owner.clone()).or_insert(presumed);
+            self.observed.running.get_or_insert_with(attachment.owner.clone(), || presumed);
             self.desired.attachments.insert(endpoint, attachment);
             self.strangers.insert(endpoint);
             self.begin_reading_links();
@@ -232,7 +232,9 @@ impl Reconciler {
         let settled =
             |links: &Links, endpoint: &EndpointId| !links.is_busy(endpoint) && !touched.contains(endpoint);
         for (endpoint, link) in seen.into_iter().filter(|(endpoint, _)| settled(&self.links, endpoint)) {
-            self.observed.links.entry(endpoint).or_insert(link).mtu = link.mtu;
+            if self.observed.links.get(&endpoint).is_none_or(|known| known.mtu != link.mtu) {
+                self.observed.links.get_or_insert_with(endpoint, || link).mtu = link.mtu;
+            }
         }
         for endpoint in gone.into_iter().filter(|endpoint| settled(&self.links, endpoint)).collect::<Vec<_>>()
         {
@@ -290,9 +292,5 @@ impl Reconciler {
                 let _ = outbox.send(Event::Underlay(remote, route.map(|route| route.mtu))).await;
             });
         }
-    }
-
-    pub(super) fn channels_are_dirty(&mut self) {
-        self.datapaths.values_mut().for_each(|channel| channel.dirty = true);
     }
 }

@@ -150,7 +150,10 @@ impl Reconciler {
         let attached =
             self.desired.attachments.get(&endpoint).filter(|_| self.desired.wants(endpoint, &self.observed));
         match attached {
-            Some(attachment) => self.bridge_flows_pending(&attachment.bridge),
+            Some(attachment) => match self.datapaths.get(&attachment.bridge) {
+                Some(channel) => channel.is_pending_for(endpoint) || !self.is_read(&attachment.bridge),
+                None => self.bridge_flows_pending(&attachment.bridge),
+            },
             // Its port row goes after them, so that where the row is gone they can only be leftovers.
             None => self.observed.datapaths.values().any(
                 |datapath| matches!(datapath, Seen::Read(installed) if installed.has_flows_of(endpoint)),
@@ -161,13 +164,13 @@ impl Reconciler {
     /// Whether a managed bridge is not yet known to forward as it should.
     fn bridge_flows_pending(&self, bridge: &LinkName) -> bool {
         match self.datapaths.get(bridge) {
-            Some(channel) => {
-                channel.dirty
-                    || channel.lane.is_busy(&())
-                    || !matches!(self.observed.datapaths.get(bridge), Some(Seen::Read(_)))
-            }
+            Some(channel) => channel.is_dirty() || channel.lane.is_busy(&()) || !self.is_read(bridge),
             None => self.observed.bridges.get(bridge).is_some_and(|bridge| bridge.managed),
         }
+    }
+
+    fn is_read(&self, bridge: &LinkName) -> bool {
+        matches!(self.observed.datapaths.get(bridge), Some(Seen::Read(_)))
     }
 
     /// Refuses every caller who waits for one of these endpoints.
@@ -205,7 +208,6 @@ impl Reconciler {
         waiting.refused = Some(why);
         waiting.bridges.clear();
         waiting.deadline = now + UNDO_TIME;
-        self.channels_are_dirty();
         self.wake();
     }
 

@@ -2,6 +2,7 @@
 //!
 //! A server that a daemon left behind when it was killed is used again; one that ends is started anew.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -39,10 +40,16 @@ impl Server {
             fs::create_dir_all(dir).map_err(|error| cannot("make directory", dir, &error))?;
         }
         let mut server = Self { file: state.join("local.db"), socket: run.join("local.sock"), child: None };
-        if !server.file.exists() {
-            create(&server.file).await?;
+        let schema = server.file.with_extension("ovsschema");
+        fs::write(&schema, flowport_ovsdb_schema::FLOWPORT_LOCAL_SCHEMA)
+            .map_err(|error| cannot("write", &schema, &error))?;
+        let served = UnixStream::connect(&server.socket).is_ok();
+        if server.file.exists() {
+            convert(&server.file, &schema, served.then_some(&server.socket)).await?;
+        } else {
+            create(&server.file, &schema).await?;
         }
-        if UnixStream::connect(&server.socket).is_ok() {
+        if served {
             return Ok(server);
         }
         server.child = Some(server.spawn()?);
@@ -112,29 +119,48 @@ impl Server {
     }
 }
 
-async fn create(file: &Path) -> Result<(), Refused> {
-    // The schema is written beside, so that a database made half is never taken for a whole one.
-    let schema = file.with_extension("ovsschema");
+async fn create(file: &Path, schema: &Path) -> Result<(), Refused> {
+    // A database made half is never taken for a whole one.
     let unfinished = file.with_extension("new");
     let _ = fs::remove_file(&unfinished);
-    fs::write(&schema, flowport_ovsdb_schema::FLOWPORT_LOCAL_SCHEMA)
-        .map_err(|error| cannot("write", &schema, &error))?;
-    let made = Command::new("ovsdb-tool")
-        .arg("create")
-        .arg(&unfinished)
-        .arg(&schema)
+    run("ovsdb-tool", &["create".as_ref(), unfinished.as_ref(), schema.as_ref()]).await?;
+    fs::rename(&unfinished, file).map_err(|error| cannot("make", file, &error))
+}
+
+/// Brings a database that another version made to this version's schema; the rows stay.
+async fn convert(file: &Path, schema: &Path, socket: Option<&Path>) -> Result<(), Refused> {
+    let asked = ["needs-conversion".as_ref(), file.as_ref(), schema.as_ref()];
+    if run("ovsdb-tool", &asked).await?.trim() != "yes" {
+        return Ok(());
+    }
+    tracing::info!("converting {} to the schema of this version", file.display());
+    match socket {
+        None => run("ovsdb-tool", &["convert".as_ref(), file.as_ref(), schema.as_ref()]).await,
+        Some(socket) => {
+            let remote = format!("unix:{}", socket.display());
+            run("ovsdb-client", &["convert".as_ref(), remote.as_ref(), schema.as_ref()]).await
+        }
+    }
+    .map(drop)
+}
+
+/// What a tool of Open vSwitch prints.
+async fn run(program: &str, arguments: &[&OsStr]) -> Result<String, Refused> {
+    let output = Command::new(program)
+        .args(arguments)
         .stdin(Stdio::null())
         .output()
         .await
-        .map_err(|error| cannot("run", Path::new("ovsdb-tool"), &error))?;
-    if !made.status.success() {
+        .map_err(|error| cannot("run", Path::new(program), &error))?;
+    if !output.status.success() {
+        let words: Vec<_> = arguments.iter().map(|word| word.to_string_lossy()).collect();
         return Err(Refused::other(format!(
-            "ovsdb-tool could not make {}: {}",
-            file.display(),
-            String::from_utf8_lossy(&made.stderr).trim()
+            "{program} {} failed: {}",
+            words.join(" "),
+            String::from_utf8_lossy(&output.stderr).trim()
         )));
     }
-    fs::rename(&unfinished, file).map_err(|error| cannot("make", file, &error))
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn cannot(what: &str, path: &Path, error: &io::Error) -> Refused {

@@ -1,17 +1,17 @@
 //! What should be.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::model::{Attachment, EndpointId};
 
-use super::Observed;
+use super::{Observed, Tracked};
 
 /// What should be attached, and over which endpoints this plan rules.
 #[derive(Clone, Debug, Default)]
 pub struct Desired {
     /// Every attachment that is known.
-    pub attachments: BTreeMap<EndpointId, Arc<Attachment>>,
+    pub attachments: Tracked<EndpointId, Arc<Attachment>>,
     /// The endpoints that may be added, changed and pruned.
     pub scope: Scope,
 }
@@ -37,16 +37,10 @@ impl Scope {
 }
 
 impl Desired {
-    /// The attachments that should have a port now: in scope, and their container runs.
-    pub fn wanted<'a>(
-        &'a self,
-        observed: &'a Observed,
-    ) -> impl Iterator<Item = (EndpointId, &'a Arc<Attachment>)> + 'a {
-        self.attachments
-            .iter()
-            .filter(|(endpoint, _)| self.scope.holds(**endpoint))
-            .filter(|(_, attachment)| observed.running.contains_key(&attachment.owner))
-            .map(|(endpoint, attachment)| (*endpoint, attachment))
+    /// The attachment of an endpoint that should have a port now, and may be touched: its container runs.
+    pub fn wanted(&self, endpoint: EndpointId, observed: &Observed) -> Option<&Arc<Attachment>> {
+        let attachment = self.attachments.get(&endpoint).filter(|_| self.scope.holds(endpoint))?;
+        observed.running.contains_key(&attachment.owner).then_some(attachment)
     }
 
     /// Whether the endpoint should have a port now.

@@ -1,6 +1,6 @@
 //! What a datapath holds of ours.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use flowport_openflow::{Bucket, Cookie, FlowKey, GroupId, Instruction};
 
@@ -20,12 +20,12 @@ pub enum Datapath {
 }
 
 /// Flow entries and groups of ours.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Installed {
     flows: HashMap<FlowKey, (Cookie, Vec<Instruction>)>,
     groups: BTreeMap<GroupId, Vec<Bucket>>,
-    /// How many of the flow entries carry each cookie.
-    cookies: HashMap<u64, usize>,
+    /// The flow entries that carry each cookie.
+    cookies: HashMap<u64, Vec<FlowKey>>,
 }
 
 impl Installed {
@@ -56,13 +56,17 @@ impl Installed {
         self.cookies.contains_key(&endpoint.cookie())
     }
 
+    /// The flow entries of the endpoint.
+    pub fn flows_of(&self, endpoint: EndpointId) -> impl Iterator<Item = &FlowKey> {
+        self.cookies.get(&endpoint.cookie()).into_iter().flatten()
+    }
+
     /// What it holds when the changes have been applied.
     pub fn apply(&mut self, changes: &FlowChanges) {
-        if !changes.deleted_endpoints.is_empty() {
-            let gone: HashSet<u64> =
-                changes.deleted_endpoints.iter().map(|endpoint| endpoint.cookie()).collect();
-            self.flows.retain(|_, (cookie, _)| !gone.contains(&cookie.0));
-            self.cookies.retain(|cookie, _| !gone.contains(cookie));
+        for endpoint in &changes.deleted_endpoints {
+            for key in self.cookies.remove(&endpoint.cookie()).into_iter().flatten() {
+                self.flows.remove(&key);
+            }
         }
         for group in changes.added_groups.iter().chain(&changes.modified_groups) {
             self.groups.insert(group.id, group.buckets.clone());
@@ -80,17 +84,26 @@ impl Installed {
 
     fn insert(&mut self, key: FlowKey, cookie: Cookie, instructions: Vec<Instruction>) {
         self.remove(&key);
-        *self.cookies.entry(cookie.0).or_default() += 1;
+        self.cookies.entry(cookie.0).or_default().push(key.clone());
         self.flows.insert(key, (cookie, instructions));
     }
 
     fn remove(&mut self, key: &FlowKey) {
         let Some((cookie, _)) = self.flows.remove(key) else { return };
-        if let Some(count) = self.cookies.get_mut(&cookie.0) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(keys) = self.cookies.get_mut(&cookie.0) {
+            keys.retain(|other| other != key);
+            if keys.is_empty() {
                 self.cookies.remove(&cookie.0);
             }
         }
     }
 }
+
+/// The index says nothing more, and its order nothing at all.
+impl PartialEq for Installed {
+    fn eq(&self, other: &Self) -> bool {
+        self.flows == other.flows && self.groups == other.groups
+    }
+}
+
+impl Eq for Installed {}

@@ -6,8 +6,12 @@ mod desired;
 mod effect;
 mod installed;
 mod observed;
+mod touched;
+mod tracked;
 
 pub use desired::{Desired, Scope};
 pub use effect::{FlowChanges, LinkEffect, RecordEffect, RowEffect};
 pub use installed::{Datapath, Installed};
 pub use observed::{Bridge, BridgePort, Link, Observed, PortKind, PortRow, TunnelPort};
+pub use touched::Touched;
+pub use tracked::Tracked;

@@ -8,7 +8,7 @@ use flowport_ovsdb::Uuid;
 
 use crate::model::{Attachment, DEFAULT_MTU, EndpointId, LinkName, Mac, Owner, Sandbox, TunnelKind, Vlan};
 
-use super::Datapath;
+use super::{Datapath, Tracked};
 
 /// What IPv6 needs (RFC 8200 section 5): no container's interface is made smaller by itself.
 const LEAST_MTU: u32 = 1280;
@@ -17,19 +17,19 @@ const LEAST_MTU: u32 = 1280;
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
     /// Bridges by name.
-    pub bridges: BTreeMap<LinkName, Bridge>,
+    pub bridges: Tracked<LinkName, Bridge>,
     /// The rows of our endpoints' ports.
-    pub ports: BTreeMap<EndpointId, PortRow>,
+    pub ports: Tracked<EndpointId, PortRow>,
     /// Endpoints that were on record and were detached while no daemon ran.
     pub detached: BTreeSet<EndpointId>,
     /// The host ends of our endpoints' veths.
-    pub links: BTreeMap<EndpointId, Link>,
+    pub links: Tracked<EndpointId, Link>,
     /// Containers that run.
-    pub running: BTreeMap<Owner, Sandbox>,
+    pub running: Tracked<Owner, Sandbox>,
     /// The MTU of the way to each remote of a tunnel, in bytes.
-    pub underlay: BTreeMap<IpAddr, u32>,
+    pub underlay: Tracked<IpAddr, u32>,
     /// The attachments on record, if records are kept.
-    pub records: Option<BTreeMap<EndpointId, Arc<Attachment>>>,
+    pub records: Option<Tracked<EndpointId, Arc<Attachment>>>,
     /// The datapaths of managed bridges.
     pub datapaths: BTreeMap<LinkName, Datapath>,
 }

@@ -191,6 +191,7 @@ pub(crate) fn attachment(name: &str, addresses: &[&str], vlan: i64) -> Attachmen
         routes: Vec::new(),
         mtu: None,
         vlan: Vlan::try_from(vlan).expect("a VLAN"),
+        trunks: vec![],
     }
 }
 

@@ -1,0 +1,142 @@
+//! IPv6 and tagged networks on a managed userspace bridge, with the kernel's own neighbour discovery.
+#![allow(clippy::unwrap_used)]
+
+use std::net::Ipv4Addr;
+
+use flowport::lab::{HostOptions, LabHost, Netns};
+use flowport_integration::commands::Flowport;
+use flowport_integration::oracle::{output_at, pings, tcp_throughput, vsctl};
+use flowport_integration::wire::{BROADCAST, Wire, contains, ethernet, ipv4};
+use flowport_integration::{DEADLINE, container, host, wait_until};
+
+/// ICMPv6 types (RFC 4861 section 4).
+const SOLICITATION: u8 = 135;
+const ADVERTISEMENT: u8 = 136;
+
+async fn attached(flowport: &Flowport, words: &[&str]) -> Netns {
+    let netns = container().await;
+    let name = format!("netns:{}", netns.name());
+    flowport.ok(&[&["add-port", "br0", "eth1", &name], words].concat()).await;
+    netns
+}
+
+async fn bridged() -> (LabHost, Flowport) {
+    let host = host(HostOptions::default()).await;
+    let flowport = Flowport::on(&host);
+    let addresses = ["--address=10.0.0.254/24", "--address=fd00::fe/64"];
+    flowport.ok(&[&["add-br", "br0", "--datapath=netdev"], &addresses[..]].concat()).await;
+    (host, flowport)
+}
+
+fn is_icmpv6(frame: &[u8], kind: u8) -> bool {
+    frame.len() > 54 && frame[12..14] == [0x86, 0xdd] && frame[20] == 58 && frame[54] == kind
+}
+
+/// A neighbour advertisement (RFC 4861 section 4.4) that `target` is at the sender's MAC.
+fn advertisement(from: &Wire, to: [u8; 6], source: &str, destination: &str, target: &str) -> Vec<u8> {
+    let octets = |ip: &str| ip.parse::<std::net::Ipv6Addr>().unwrap().octets();
+    let mut icmp =
+        [&[ADVERTISEMENT, 0, 0, 0, 0x20, 0, 0, 0][..], &octets(target), &[2, 1], &from.mac()].concat();
+    let length = u16::try_from(icmp.len()).unwrap().to_be_bytes();
+    let pseudo =
+        [&octets(source)[..], &octets(destination), &[0, 0], &length, &[0, 0, 0, 58], &icmp].concat();
+    let sum: u32 = pseudo.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+    let folded = (sum & 0xffff) + (sum >> 16);
+    let checksum = !u16::try_from((folded & 0xffff) + (folded >> 16)).unwrap();
+    icmp[2..4].copy_from_slice(&checksum.to_be_bytes());
+    let header = [&[0x60, 0, 0, 0][..], &length, &[58, 255], &octets(source), &octets(destination)].concat();
+    ethernet(to, from.mac(), 0x86dd, &[header, icmp].concat())
+}
+
+#[tokio::test]
+async fn ipv6_works_and_nobody_else_hears_the_neighbours_look_for_each_other() {
+    let (host, flowport) = bridged().await;
+    let mut stations = Vec::new();
+    for n in 1..=3 {
+        let (v4, v6) = (format!("--ipaddress=10.0.0.{n}/24"), format!("--ipaddress=fd00::{n}/64"));
+        stations.push(attached(&flowport, &[&v4, &v6, "--gateway=fd00::fe"]).await);
+    }
+    let witness = Wire::open(stations[2].path(), "eth1");
+    // A link-local address is looked for before it is used.
+    let own = "fe80::42:aff:fe00:2%eth1";
+    wait_until(DEADLINE, "the link-local address", async || pings(&stations[0], own, 1).await).await;
+    for (from, to) in [(0, "fd00::2"), (1, "fd00::1"), (0, "fd00::fe")] {
+        assert!(pings(&stations[from], to, 3).await, "{} to {to}", from + 1);
+    }
+    assert!(pings(host.netns(), "fd00::1", 3).await, "the host to a container");
+    assert!(tcp_throughput(&stations[0], &stations[1], "fd00::1").await > 1e6);
+    Wire::open(stations[0].path(), "eth1").send(&ipv4(
+        (BROADCAST, [0x02, 0x42, 10, 0, 0, 1]),
+        Ipv4Addr::new(10, 0, 0, 1),
+        Ipv4Addr::BROADCAST,
+        "the end",
+    ));
+    let heard = witness.receive_until("the end", |frame| contains(frame, "the end")).await;
+    let asked: Vec<_> = heard.iter().filter(|frame| is_icmpv6(frame, SOLICITATION)).collect();
+    // Its own router may ask it; nobody asks it for others.
+    let own = [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3];
+    assert!(asked.iter().all(|frame| frame[62..78] == own || frame[6..12] == witness.mac()), "{asked:02x?}");
+}
+
+#[tokio::test]
+async fn an_ipv6_address_that_was_not_given_leads_nowhere() {
+    let (_host, flowport) = bridged().await;
+    let liar = attached(&flowport, &["--ipaddress=fd00::1/64"]).await;
+    let target = attached(&flowport, &["--ipaddress=fd00::2/64"]).await;
+    assert!(pings(&liar, "fd00::2", 3).await);
+    let add = ["-6", "address", "add", "fd00::66/64", "dev", "eth1", "nodad"];
+    assert!(output_at(liar.path(), "ip", &add).await.status.success());
+    let forged = ["-n", "-q", "-c", "2", "-i", "0.2", "-W", "1", "-I", "fd00::66", "fd00::2"];
+    assert!(!output_at(liar.path(), "ping", &forged).await.status.success());
+    // Nor does the claim that another's address is here now.
+    let (sender, receiver) = (Wire::open(liar.path(), "eth1"), Wire::open(target.path(), "eth1"));
+    for (source, claimed) in [("fd00::1", "fd00::99"), ("fd00::99", "fd00::99"), ("fd00::1", "fd00::1")] {
+        sender.send(&advertisement(&sender, receiver.mac(), source, "fd00::2", claimed));
+    }
+    let last = [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+    let is_last =
+        |frame: &[u8]| is_icmpv6(frame, ADVERTISEMENT) && frame[62..78] == last && frame[58] == 0x20;
+    let heard = receiver.receive_until("the honest one", is_last).await;
+    let lies = heard.iter().filter(|frame| is_icmpv6(frame, ADVERTISEMENT) && frame[62..78] != last);
+    assert_eq!(lies.filter(|frame| frame[6..12] == sender.mac()).count(), 0);
+}
+
+#[tokio::test]
+async fn a_container_on_a_trunk_has_an_interface_in_each_network() {
+    let (_host, flowport) = bridged().await;
+    // A container that switches by itself: the kernel here has no VLAN links.
+    let trunk = host(HostOptions::default()).await;
+    let name = format!("netns:{}", trunk.netns().name());
+    flowport.ok(&["add-port", "br0", "eth1", &name, "--ipaddress=10.0.0.1/24", "--trunk=10,20"]).await;
+    let mac = "mac=\"02:42:0a:00:00:01\"";
+    let bridge = "add-br in -- set bridge in datapath_type=netdev other_config:hwaddr=02:42:0a:00:00:01 -- add-port in eth1";
+    vsctl(&trunk, &bridge.split(' ').collect::<Vec<_>>()).await;
+    trunk.run("ip", &["address", "flush", "dev", "eth1"]).await.unwrap();
+    for (device, vlan) in [("in", 0), ("in10", 10), ("in20", 20)] {
+        if vlan != 0 {
+            let add =
+                format!("add-port in {device} tag={vlan} -- set interface {device} type=internal {mac}");
+            vsctl(&trunk, &add.split(' ').collect::<Vec<_>>()).await;
+        }
+        trunk.run("ip", &["address", "add", &format!("10.{vlan}.0.1/24"), "dev", device]).await.unwrap();
+        trunk.run("ip", &["link", "set", device, "up"]).await.unwrap();
+    }
+    let plain = attached(&flowport, &["--ipaddress=10.0.0.2/24"]).await;
+    let ten = attached(&flowport, &["--ipaddress=10.10.0.2/24", "--vlan=10"]).await;
+    let twenty = attached(&flowport, &["--ipaddress=10.20.0.2/24", "--vlan=20"]).await;
+    for (from, to) in [(&plain, "10.0.0.1"), (&ten, "10.10.0.1"), (&twenty, "10.20.0.1")] {
+        wait_until(DEADLINE, "the trunk answers", async || pings(from, to, 1).await).await;
+    }
+    for to in ["10.0.0.2", "10.10.0.2", "10.20.0.2"] {
+        assert!(pings(trunk.netns(), to, 3).await, "from the trunk to {to}");
+    }
+    let ports = flowport.ports("br0").await;
+    let port = ports.iter().find(|port| port["container"] == name.as_str()).unwrap();
+    assert_eq!(port["trunks"], serde_json::json!([10, 20]));
+    // What comes untagged does not come tagged too.
+    flowport.ok(&["set-vlan", "br0", "eth1", &name, "20"]).await;
+    assert!(pings(trunk.netns(), "10.10.0.2", 3).await, "network 10 stays");
+    assert!(!pings(trunk.netns(), "10.20.0.2", 1).await, "20 comes untagged now");
+    let words = flowport.refused(&["add-port", "br0", "eth2", &name, "--trunk=10,10"]).await;
+    assert!(words.contains("10 twice"), "{words}");
+}

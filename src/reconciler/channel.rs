@@ -1,0 +1,183 @@
+//! The OpenFlow channel of a managed bridge, and how far its flow entries are from what they should be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use flowport_openflow::PortNo;
+
+use crate::model::{EndpointId, LinkName, Vlan};
+use crate::openflow::Datapath;
+use crate::pipeline::UndeclaredFlow;
+use crate::plan::FlowPlan;
+use crate::state::{Desired, FlowChanges, Installed, Observed, Touched};
+
+use super::lanes::Lane;
+
+#[derive(Debug)]
+pub(super) struct Channel {
+    pub(super) datapath: Datapath,
+    pub(super) lane: Lane<()>,
+    /// Why the last bundle was refused, or the channel lost.
+    pub(super) trouble: Option<String>,
+    /// What the datapath is to hold, as of the last round; none: it has to be made anew.
+    plan: Option<FlowPlan>,
+    /// What is not known to be as it should.
+    doubt: Doubt,
+    /// What the bundle that is under way puts right.
+    under_way: Doubt,
+    audits: Audits,
+}
+
+/// When it is looked whether somebody else has changed flow entries of ours.
+#[derive(Debug)]
+struct Audits {
+    count_at: Instant,
+    read_at: Instant,
+}
+
+/// How often the flow entries are counted: those that are missing are back this soon.
+const COUNT_EVERY: Duration = Duration::from_secs(2);
+/// How often they are read, and the groups too: what was changed in place is right again this soon.
+const READ_EVERY: Duration = Duration::from_secs(120);
+
+impl Audits {
+    fn after(now: Instant) -> Self {
+        Self { count_at: now + COUNT_EVERY, read_at: now + READ_EVERY }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Doubt {
+    /// All that the datapath holds.
+    all: bool,
+    /// The flow entries of these endpoints.
+    endpoints: BTreeSet<EndpointId>,
+    /// The groups of these ports.
+    ports: BTreeMap<Vlan, BTreeSet<PortNo>>,
+}
+
+impl Channel {
+    pub(super) fn new(datapath: Datapath, now: Instant) -> Self {
+        Self {
+            datapath,
+            lane: Lane::default(),
+            trouble: None,
+            plan: None,
+            doubt: Doubt { all: true, ..Doubt::default() },
+            under_way: Doubt::default(),
+            audits: Audits::after(now),
+        }
+    }
+
+    /// What it holds has been read.
+    pub(super) fn open(&mut self, now: Instant) {
+        self.applied();
+        self.doubt.all = true;
+        self.audits = Audits::after(now);
+    }
+
+    /// So many flow entries are there; where these are not those that were put there, they are read.
+    pub(super) fn counted(&mut self, bridge: &LinkName, flows: u64, installed: &Installed) {
+        self.lane.succeed(&());
+        let known = installed.flows().len() as u64;
+        if flows != known {
+            tracing::warn!(%bridge, flows, known, "flow entries were changed by somebody else: putting them right");
+            self.lane.begin(());
+            self.datapath.read();
+        }
+    }
+
+    /// Looks whether all is as it was left, when it is time to.
+    pub(super) fn audit(&mut self, now: Instant) {
+        if now >= self.audits.read_at {
+            self.lane.begin(());
+            self.datapath.read();
+        } else if now >= self.audits.count_at {
+            self.audits.count_at = now + COUNT_EVERY;
+            self.lane.begin(());
+            self.datapath.count();
+        }
+    }
+
+    /// When it is time to look.
+    pub(super) fn audit_at(&self) -> Instant {
+        self.audits.count_at.min(self.audits.read_at)
+    }
+
+    /// What was under way is done.
+    pub(super) fn applied(&mut self) {
+        self.trouble = None;
+        self.lane.succeed(&());
+        self.under_way = Doubt::default();
+    }
+
+    /// The datapath has refused what was under way.
+    pub(super) fn refused(&mut self, why: String, now: Instant) {
+        self.trouble = Some(why);
+        self.lane.fail((), now);
+        self.doubt.all = true;
+    }
+
+    /// What was under way is answered by nobody.
+    pub(super) fn close(&mut self, why: String) {
+        self.trouble = Some(why);
+        self.lane.succeed(&());
+        self.doubt.all = true;
+    }
+
+    pub(super) fn touch(&mut self, touched: &Touched) {
+        if touched.everything || !touched.bridges.is_empty() {
+            self.plan = None;
+            self.doubt.all = true;
+        }
+        self.doubt.endpoints.extend(&touched.endpoints);
+    }
+
+    /// Whether something was observed or desired since the flow entries were last planned.
+    pub(super) fn is_dirty(&self) -> bool {
+        let Doubt { all, endpoints, ports } = &self.doubt;
+        *all || !endpoints.is_empty() || !ports.is_empty()
+    }
+
+    /// Whether the flow entries of the endpoint are not known to be as they should.
+    pub(super) fn is_pending_for(&self, endpoint: EndpointId) -> bool {
+        [&self.doubt, &self.under_way].iter().any(|doubt| doubt.all || doubt.endpoints.contains(&endpoint))
+    }
+
+    /// Has the datapath make the changes, if any; all else is as it should be.
+    pub(super) fn begin(&mut self, changes: FlowChanges) {
+        let doubt = std::mem::take(&mut self.doubt);
+        if changes.is_empty() {
+            return;
+        }
+        self.under_way = doubt;
+        self.lane.begin(());
+        self.datapath.apply(changes);
+    }
+
+    /// The changes that are left to make.
+    pub(super) fn plan(
+        &mut self,
+        desired: &Desired,
+        observed: &Observed,
+        bridge: &LinkName,
+        installed: &Installed,
+    ) -> Result<FlowChanges, UndeclaredFlow> {
+        let ports =
+            self.plan.as_mut().and_then(|plan| plan.update(desired, observed, bridge, &self.doubt.endpoints));
+        let scope = &desired.scope;
+        if let Some((plan, ports)) = self.plan.as_ref().zip(ports).filter(|_| !self.doubt.all) {
+            for (vlan, ports) in ports {
+                self.doubt.ports.entry(vlan).or_default().extend(ports);
+            }
+            if let Some(changes) =
+                plan.difference_of(&self.doubt.endpoints, &self.doubt.ports, scope, installed)?
+            {
+                return Ok(changes);
+            }
+        }
+        // Too much is other, or two want the same flow entry.
+        self.plan = FlowPlan::new(desired, observed, bridge);
+        self.plan.as_ref().map_or(Ok(FlowChanges::default()), |plan| plan.difference(scope, installed))
+    }
+}
