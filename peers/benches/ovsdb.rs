@@ -1,8 +1,13 @@
 //! The OVSDB client beside its peers: python-ovs, `ovs-vsctl`, rovs-ovsdb, and a bare socket.
 //!
-//! `--quick` measures small and once; `--markdown` prints the table for a document. CPU seconds and ratios within one
+//! `--quick` measures small and once, `loads` or `transactions` that part; `--markdown` prints the table for a document. CPU seconds and ratios within one
 //! run say more than wall times on a machine with other work.
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, reason = "a bench is for people to look at")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a bench is for people to look at"
+)]
 
 #[path = "ovsdb/bare.rs"]
 mod bare;
@@ -59,13 +64,17 @@ fn main() {
     let has = |word: &str| arguments.iter().any(|argument| argument == word);
     let size = if has("--quick") { QUICK } else { FULL };
     let mut table = Table::default();
-    let server = server();
-    bare::fill(&server, size.ports);
-    load::measure(&server, size, &mut table);
-    event::measure(&server, size, &mut table);
-    drop(server);
-    transactions::measure(size, &mut table);
-    load::measure_few(size, &mut table);
+    let only = |part: &str| !["loads", "transactions"].into_iter().any(has) || has(part);
+    if only("loads") {
+        let server = server();
+        bare::fill(&server, size.ports);
+        load::measure(&server, size, &mut table);
+        event::measure(&server, size, &mut table);
+        load::measure_few(size, &mut table);
+    }
+    if only("transactions") {
+        transactions::measure(size, &mut table);
+    }
     print!("{}", if has("--markdown") { table.markdown() } else { table.text() });
 }
 

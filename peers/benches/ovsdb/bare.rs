@@ -59,7 +59,9 @@ impl Bare {
     pub(crate) fn request(&mut self, transaction: &Transaction) -> String {
         self.next += 1;
         let mut params = vec![json!("Open_vSwitch")];
-        params.extend(transaction.operations().iter().map(|operation| serde_json::to_value(operation).unwrap()));
+        params.extend(
+            transaction.operations().iter().map(|operation| serde_json::to_value(operation).unwrap()),
+        );
         json!({"id": self.next, "method": "transact", "params": params}).to_string()
     }
 
@@ -126,7 +128,10 @@ pub(crate) fn fill(server: &Server, ports: usize) {
         for index in some {
             let name = format!("veth{index:07}");
             let external_ids = [
-                ("attached-mac", format!("02:00:00:{:02x}:{:02x}:{:02x}", index >> 16, index >> 8 & 255, index & 255)),
+                (
+                    "attached-mac",
+                    format!("02:00:00:{:02x}:{:02x}:{:02x}", index >> 16, index >> 8 & 255, index & 255),
+                ),
                 ("container_id", format!("{:064x}", index * 7_919)),
                 ("container_iface", "eth0".to_owned()),
                 ("iface-id", Uuid::from_u128(*index as u128 * 0x9e37_79b9_7f4a_7c15_f39c).to_string()),
@@ -135,7 +140,11 @@ pub(crate) fn fill(server: &Server, ports: usize) {
             let external_ids = external_ids.map(|(key, value)| (key.to_owned(), value)).into();
             let row = Interface { name: name.clone(), external_ids, ..Interface::default() };
             let interface = transaction.insert(&row);
-            added.insert(transaction.insert(&Port { name, interfaces: [interface].into(), ..Port::default() }));
+            added.insert(transaction.insert(&Port {
+                name,
+                interfaces: [interface].into(),
+                ..Port::default()
+            }));
         }
         transaction.mutate(bridge, [Bridge::PORTS.insert(added)]);
         bare.transact(&transaction);

@@ -46,7 +46,8 @@ impl Usage {
 /// The one with the median CPU time, its wall time and memory the medians too.
 pub(crate) fn median_of(usages: &[Usage]) -> Usage {
     let median = |of: fn(&Usage) -> f64| crate::median(usages.iter().map(of));
-    let (wall, cpu, peak) = (median(|usage| usage.wall), median(|usage| usage.cpu), median(|usage| usage.peak));
+    let (wall, cpu, peak) =
+        (median(|usage| usage.wall), median(|usage| usage.cpu), median(|usage| usage.peak));
     Usage { wall, cpu, peak, output: usages[0].output.clone() }
 }
 
