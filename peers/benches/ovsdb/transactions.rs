@@ -7,7 +7,7 @@ use flowport_ovsdb::{Client, ConnectOptions, Monitor, Ref, Transaction};
 use flowport_ovsdb_schema::open_vswitch::{Bridge, OpenVSwitch};
 
 use crate::bare::{Bare, add_bridge, add_port, port};
-use crate::process::cpu;
+use crate::process::on_cpu;
 use crate::support::Server;
 use crate::table::Table;
 use crate::{Size, median, monitor, server};
@@ -83,11 +83,10 @@ struct Rate {
 impl Rate {
     /// So many ports by what `work` does.
     fn of(count: usize, work: impl FnOnce()) -> Self {
-        let pid = std::process::id();
-        let (start, before) = (Instant::now(), cpu(pid));
+        let (start, before) = (Instant::now(), on_cpu());
         work();
         let count = count as f64;
-        Self { ports: count / start.elapsed().as_secs_f64(), cpu: (cpu(pid) - before) * 1e6 / count }
+        Self { ports: count / start.elapsed().as_secs_f64(), cpu: (on_cpu() - before) * 1e6 / count }
     }
 
     fn median(rates: &[Self]) -> Self {
