@@ -14,7 +14,7 @@ KEPT := FLOWPORT_EXE,CARGO_MANIFEST_DIR,RUST_BACKTRACE,RUST_LOG
 AS_ROOT := $(if $(SUDO),sudo --preserve-env=$(KEPT))
 export FLOWPORT_EXE := $(CURDIR)/target/debug/flowport
 
-.PHONY: help demo deps test test-unit test-root bench test-kernel lint gates generate can-be-root
+.PHONY: help demo deps test test-unit test-root conformance bench test-kernel lint gates generate can-be-root
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 14
@@ -35,6 +35,12 @@ test-root: can-be-root ## tests with namespaces, containers and packets, in a pr
 	$(CARGO) build --bin flowport
 	$(CARGO) test -p flowport-integration --no-run
 	env $(RUNNER)="$(AS_ROOT) $(FLOWPORT_EXE) lab --" $(CARGO) test -p flowport-integration --no-fail-fast
+
+# As any user. The tests come from Debian's package openvswitch-source, once, and stay below target/.
+conformance: deps ## Open vSwitch's own tests of OVSDB clients, run against ours
+	@.ci/deps 'python3 python3' 'openssl openssl'
+	$(CARGO) build -p flowport-ovsdb-conformance
+	ovsdb/conformance/run target/debug/flowport-ovsdb-conformance
 
 # Only the stopwatch is built without optimisation. BENCH_ARGS=--markdown prints the table for a document.
 bench: export FLOWPORT_EXE := $(CURDIR)/target/release/flowport

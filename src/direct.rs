@@ -9,7 +9,7 @@ use crate::docker::Docker;
 use crate::frontend::Frontend;
 use crate::intent::Intent;
 use crate::netlink::Netlink;
-use crate::ovsdb::Database;
+use crate::ovsdb::{Address, Database};
 use crate::reconciler::{Containers, Outcome, Progress, Reconciler, Shells};
 use crate::refused::Refused;
 use crate::state::Scope;
@@ -23,15 +23,19 @@ const PROGRESS_DEPTH: usize = 4;
 ///
 /// It was refused, or failed and was undone.
 pub async fn carry_out(
-    db: &str,
+    db: &Address,
     intent: Intent,
     timeout: Duration,
     on_progress: impl Fn(Progress),
 ) -> Result<Outcome, Refused> {
     let database = Database::connect(db, timeout).await?;
     let _lock = database.lock(timeout).await?;
-    let shells =
-        Shells { database, netlink: Netlink::open(), rundir: crate::place::rundir(db), records: None };
+    let shells = Shells {
+        database,
+        netlink: Netlink::open(),
+        rundir: crate::place::rundir(db.as_str()),
+        records: None,
+    };
     let (reconciler, handle) =
         Reconciler::start(shells.clone(), Scope::Only(Default::default()), Containers::default()).await?;
     let (interruption, interrupted) = watch::channel(false);

@@ -1,29 +1,40 @@
 //! The client: one task owns the socket and the replica; a [`Client`] is a cheap handle on it.
 
 mod changes;
+mod conditions;
 mod connection;
+mod connector;
 mod error;
 mod group;
 mod lock;
+mod retry;
 mod task;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
+use uuid::Uuid;
 
-use crate::monitor::Monitor;
+use crate::monitor::{Conditions, Monitor};
 use crate::notation::{Committed, TransactError, Transaction};
-use crate::remote::Remotes;
+use crate::remote::{Remote, Remotes};
 use crate::replica::Replica;
+use crate::session::Database;
 use connection::Connection;
+use connector::Connector;
 use task::{Command, Task};
 
 pub use changes::{ChangeSet, Changes};
-pub use error::{CallError, ConnectError, LockError, WaitError};
+pub use error::{CallError, ConditionError, ConnectError, LockError, WaitError};
 pub use lock::Lock;
+#[cfg(feature = "tls")]
+pub use tls::{TlsError, TlsFile, TlsIdentity, TlsOptions};
 
 /// Requests that wait for the task. A caller beyond that waits in `send`; the task takes all there are in
 /// one turn, so this is also how many transactions share one write.
@@ -43,6 +54,7 @@ pub struct Client {
     replica: watch::Receiver<Arc<Replica>>,
     updates: broadcast::WeakSender<Arc<Replica>>,
     state: watch::Receiver<ConnectionState>,
+    peer: watch::Receiver<Option<Peer>>,
     wakeup: Arc<Notify>,
 }
 
@@ -52,12 +64,24 @@ pub struct ConnectOptions {
     /// Silence after which the server is probed, and as much again until the connection is given up.
     /// `None`: never.
     pub probe_interval: Option<Duration>,
-    /// How long one address may take to accept.
+    /// How long one address may take to accept, TLS included.
     pub connect_timeout: Duration,
-    /// Delay before the first attempt to reconnect; doubles with each.
+    /// Whether only the leader of a cluster will do. Any member that is in contact with its cluster serves as well:
+    /// it forwards what is written. A client that is not the leader's any more moves on.
+    pub leader_only: bool,
+    /// Whether several remotes are tried in an order of our own and not in the one given.
+    pub shuffle: bool,
+    /// Delay after a connection was lost; doubles with each round of the remotes.
     pub min_backoff: Duration,
-    /// Delay between attempts at most.
+    /// That delay at most.
     pub max_backoff: Duration,
+    /// A random part of this is added to each such delay, so that the clients of one server do not come back
+    /// together; not where all remotes are `unix:`. For many clients: their number by the connections that the server
+    /// takes a second (about 30 when each wants a dump), so 6 s for 200.
+    pub spread: Duration,
+    /// For `ssl:` addresses, which need it.
+    #[cfg(feature = "tls")]
+    pub tls: Option<TlsOptions>,
 }
 
 impl Default for ConnectOptions {
@@ -65,8 +89,13 @@ impl Default for ConnectOptions {
         Self {
             probe_interval: Some(Duration::from_secs(10)),
             connect_timeout: Duration::from_secs(5),
+            leader_only: false,
+            shuffle: true,
             min_backoff: Duration::from_millis(100),
             max_backoff: Duration::from_secs(4),
+            spread: Duration::from_secs(1),
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 }
@@ -83,17 +112,60 @@ pub enum ConnectionState {
     },
 }
 
+/// The server at the other end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Peer {
+    /// Where it listens.
+    pub remote: Remote,
+    /// Whether it sent only what the replica had missed, and not the whole.
+    pub resumed: bool,
+    /// What it says of its copy of the database. `None`: it is older than Open vSwitch 2.10.
+    pub database: Option<Database>,
+}
+
 impl Client {
-    /// Connects to the first of `remotes` that answers, and resolves when the first full replica is there.
-    /// Must be called within a tokio runtime. From then on the client reconnects by itself.
+    /// Tries each of `remotes` once, up to the first that answers and will do, and resolves when the first full replica
+    /// is there. Must be called within a tokio runtime. From then on the client reconnects by itself, whenever the
+    /// connection is lost and when the server is not fit any more: without contact to its cluster, or with
+    /// [`leader_only`](ConnectOptions::leader_only) not its leader.
+    ///
+    /// # Errors
+    ///
+    /// Why the last of the remotes would not do.
     pub async fn connect(
         remotes: &Remotes,
         monitor: Monitor,
         options: ConnectOptions,
     ) -> Result<Self, ConnectError> {
-        let monitor = Arc::new(monitor);
-        let empty = Replica::new(monitor.clone());
-        let (connection, replica) = Connection::establish(remotes, &options, &monitor, &empty).await?;
+        let (peer_sender, peer) = watch::channel(None);
+        let mut connector = Connector::new(remotes.clone(), options, monitor, peer_sender);
+        let empty = Replica::new(connector.monitor().clone());
+        let (connection, replica) = connector.connect(&empty).await?;
+        Ok(Self::new(connector, connection, replica, peer))
+    }
+
+    /// A client on a stream that is connected already: to a server that connected to us, as those do that `ovs-vsctl
+    /// set-manager tcp:...` tells of us. `remote` is what error texts call it. Resolves when the replica is there.
+    /// Must be called within a tokio runtime. When the stream ends the client is closed.
+    pub async fn over(
+        stream: impl AsyncRead + AsyncWrite + Send + 'static,
+        remote: Remote,
+        monitor: Monitor,
+        options: ConnectOptions,
+    ) -> Result<Self, ConnectError> {
+        let (peer_sender, peer) = watch::channel(None);
+        let mut connector = Connector::new(remote.clone().into(), options, monitor, peer_sender);
+        let empty = Replica::new(connector.monitor().clone());
+        let (connection, replica) = connector.over(Box::pin(stream), &remote, &empty).await?;
+        Ok(Self::new(connector, connection, replica, peer))
+    }
+
+    fn new(
+        connector: Connector,
+        connection: Connection,
+        replica: Replica,
+        peer: watch::Receiver<Option<Peer>>,
+    ) -> Self {
         let (commands, command_queue) = mpsc::channel(COMMANDS);
         let (replica_sender, replica_receiver) = watch::channel(Arc::new(replica.clone()));
         let (update_sender, _) = broadcast::channel(UPDATES);
@@ -101,9 +173,7 @@ impl Client {
         let (state_sender, state) = watch::channel(ConnectionState::Connected);
         let wakeup = Arc::new(Notify::new());
         let task = Task::new(
-            remotes.clone(),
-            options,
-            monitor,
+            connector,
             replica,
             command_queue,
             replica_sender,
@@ -112,7 +182,7 @@ impl Client {
             wakeup.clone(),
         );
         tokio::spawn(task.run(connection));
-        Ok(Self { commands, replica: replica_receiver, updates, state, wakeup })
+        Self { commands, replica: replica_receiver, updates, state, peer, wakeup }
     }
 
     /// The newest replica. It never changes; ask again for a newer one.
@@ -144,6 +214,32 @@ impl Client {
         self.state.clone()
     }
 
+    /// The server at the other end, to look at or to wait on. `None` while there is none.
+    pub fn peer(&self) -> watch::Receiver<Option<Peer>> {
+        self.peer.clone()
+    }
+
+    /// The server's own id, another one whenever it starts (`get_server_id`, Open vSwitch 2.7).
+    pub async fn server_id(&self) -> Result<Uuid, CallError> {
+        let answer = self.call("get_server_id", &[(); 0]).await?;
+        serde_json::from_str(answer.get()).map_err(CallError::Malformed)
+    }
+
+    /// Takes the cluster as it is from now on, another one or an older copy: after a restore from a backup, say.
+    /// Otherwise servers are refused that are behind what was seen, or of a cluster other than the first.
+    pub async fn forget_cluster(&self) {
+        // The client was closed: nothing to forget.
+        let _ = self.commands.send(Command::ForgetCluster).await;
+    }
+
+    /// Gives up the connection for another one, made at once, with the next remote: for another view of a cluster, or
+    /// with certificates that have changed. [`state`](Self::state) tells when it is there. Transactions under way
+    /// end as if it had been lost. A client [over](Self::over) a stream is closed.
+    pub async fn reconnect(&self) {
+        // The client was closed: there is no connection.
+        let _ = self.commands.send(Command::Reconnect).await;
+    }
+
     /// Waits until `predicate` holds of the replica, and gives that replica. It is asked once for each replica that
     /// is published, and while it is busy no newer one is: look up by index rather than by a scan.
     pub async fn wait_for(
@@ -160,8 +256,23 @@ impl Client {
         }
     }
 
+    /// Changes which rows are copied; a table that is not named keeps its condition. Resolves when the server has
+    /// acknowledged it and [`replica`](Self::replica) shows it. What is asked for while there is no connection, or
+    /// while a change is under way, is kept and sent then; of several wishes for one table the last counts, for
+    /// whoever waits. A caller that stops waiting does not take it back. When the server refuses the condition of
+    /// one table, those of the others still come into force. See [`Conditions`] for servers that have no
+    /// conditions.
+    pub async fn set_conditions(&self, conditions: Conditions) -> Result<(), ConditionError> {
+        let (answer, outcome) = oneshot::channel();
+        let command = Command::SetConditions { conditions, answer };
+        self.commands.send(command).await.map_err(|_| ConditionError::Closed)?;
+        outcome.await.unwrap_or(Err(ConditionError::Closed))
+    }
+
     /// Sends a transaction and waits for the server's answer. When it is `Ok`, [`replica`](Self::replica)
-    /// shows its effect. A caller that stops waiting does not take the transaction back.
+    /// shows its effect. A caller that stops waiting does not take the transaction back. When the connection is lost
+    /// before the answer, the outcome is [unknown](TransactError::is_outcome_unknown);
+    /// [`transact_until`](Self::transact_until) finds it out.
     pub async fn transact(&self, transaction: Transaction) -> Result<Committed, TransactError> {
         self.transact_as(transaction, false).await
     }

@@ -5,9 +5,11 @@
 //! * [`wire`]: cuts a byte stream into JSON messages and reads the JSON-RPC 1.0 envelope;
 //! * [`session`]: one connection as a state machine without socket or clock;
 //! * [`replica`]: our copy of the monitored tables, an immutable snapshot after each change;
-//! * [`client`] (feature `tokio`): one task that owns the socket and the replica, behind a cheap handle.
+//! * [`client`] (feature `tokio`): one task that owns the socket and the replica, behind a cheap handle; feature `tls`
+//!   adds `ssl:` addresses.
 //!
-//! [`notation`] holds the values and operations of the protocol, [`mod@table`] the typed view of a table.
+//! [`notation`] holds the values and operations of the protocol, [`mod@table`] the typed view of a table, [`schema`]
+//! what a server says of its tables.
 
 pub mod backoff;
 #[cfg(feature = "tokio")]
@@ -16,6 +18,7 @@ pub mod monitor;
 pub mod notation;
 pub mod remote;
 pub mod replica;
+pub mod schema;
 pub mod session;
 pub mod table;
 pub mod wire;

@@ -1,5 +1,6 @@
 //! Which tables and columns our copy holds, and how the server's updates of them are read.
 
+mod condition;
 mod update;
 
 use std::borrow::Cow;
@@ -8,16 +9,19 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 
+use crate::schema::{ColumnSchema, DatabaseSchema, TableSchema, Type};
 use crate::table::{AnyColumn, By, Index, IndexSpec, Shape, Table};
 
+pub use condition::{Conditions, MonitorCondition};
 pub use update::{RowUpdate, TableUpdate, Updates};
 
-/// The tables and columns to copy, all of one database.
+/// The tables, columns and rows to copy, all of one database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Monitor {
     database: Cow<'static, str>,
     tables: Vec<MonitoredTable>,
     indexes: Vec<IndexSpec>,
+    conditions: Conditions,
 }
 
 /// One table of a [`Monitor`].
@@ -41,18 +45,30 @@ pub struct MonitoredColumn {
 impl Monitor {
     /// All columns that `T` knows.
     pub fn of<T: Table>() -> Self {
-        Self { database: Cow::Borrowed(T::DATABASE), tables: Vec::new(), indexes: Vec::new() }.and::<T>()
+        Self::dynamic(T::DATABASE, Vec::new()).and::<T>()
     }
 
     /// These columns of `T` only. The others stay at their default in our copy.
     pub fn of_only<T: Table>(columns: &[AnyColumn<T>]) -> Self {
-        Self { database: Cow::Borrowed(T::DATABASE), tables: Vec::new(), indexes: Vec::new() }
-            .and_only::<T>(columns)
+        Self::dynamic(T::DATABASE, Vec::new()).and_only::<T>(columns)
     }
 
     /// Tables known only at run time.
-    pub fn dynamic(database: impl Into<String>, tables: Vec<MonitoredTable>) -> Self {
-        Self { database: Cow::Owned(database.into()), tables, indexes: Vec::new() }
+    pub fn dynamic(database: impl Into<Cow<'static, str>>, tables: Vec<MonitoredTable>) -> Self {
+        Self { database: database.into(), tables, conditions: Conditions::new(), indexes: Vec::new() }
+    }
+
+    /// All columns of all tables, as a server or an `.ovsschema` file tells of them.
+    pub fn of_schema(schema: &DatabaseSchema) -> Self {
+        let column = |(name, column): (&String, &ColumnSchema)| MonitoredColumn {
+            name: Cow::Owned(name.clone()),
+            shape: column.column_type.shape(),
+        };
+        let table = |(name, table): (&String, &TableSchema)| MonitoredTable {
+            name: Cow::Owned(name.clone()),
+            columns: table.columns.iter().map(column).collect(),
+        };
+        Self::dynamic(schema.name.clone(), schema.tables.iter().map(table).collect())
     }
 
     /// And all columns that `T` knows.
@@ -87,6 +103,12 @@ impl Monitor {
         self
     }
 
+    /// But only the rows that meet these conditions, which replace those set before. Of a table that the monitor
+    /// does not have they say nothing. See [`Conditions`] for servers that have no conditions.
+    pub fn with_conditions(self, conditions: Conditions) -> Self {
+        Self { conditions, ..self }
+    }
+
     /// Name of the database.
     pub fn database(&self) -> &str {
         &self.database
@@ -95,6 +117,16 @@ impl Monitor {
     /// The tables, in the order they were named.
     pub fn tables(&self) -> &[MonitoredTable] {
         &self.tables
+    }
+
+    /// Which rows are copied: those of tables that are not named, all.
+    pub fn conditions(&self) -> &Conditions {
+        &self.conditions
+    }
+
+    /// Notes the condition of one table, as the server has acknowledged it.
+    pub fn set_condition(&mut self, table: impl Into<Cow<'static, str>>, condition: MonitorCondition) {
+        self.conditions.insert(table.into(), condition);
     }
 
     /// A table named twice is copied as it was named last.
@@ -131,10 +163,14 @@ impl Monitor {
     }
 
     /// The `<monitor-requests>` object. An array of one request a table is understood by all versions.
-    pub(crate) fn requests(&self) -> Json {
+    pub(crate) fn requests(&self, conditions: &Conditions) -> Json {
         let request = |table: &MonitoredTable| {
             let columns: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
-            (table.name.to_string(), json!([{ "columns": columns }]))
+            let request = match conditions.table(&table.name) {
+                None | Some(MonitorCondition::All) => json!([{ "columns": columns }]),
+                Some(condition) => json!([{ "columns": columns, "where": condition }]),
+            };
+            (table.name.to_string(), request)
         };
         Json::Object(self.tables.iter().map(request).collect())
     }
@@ -148,10 +184,14 @@ impl Monitor {
             let Some(found) = schema.tables.get(&*table.name) else { return false };
             table.columns.retain_mut(|column| match found.columns.get(&*column.name) {
                 None => false,
-                Some(definition) => {
-                    column.shape = definition.shape();
-                    true
-                }
+                Some(definition) => match Type::from_json(&definition.r#type) {
+                    Ok(found) => {
+                        column.shape = found.shape();
+                        true
+                    }
+                    // Of a newer server: as if it were not there.
+                    Err(_) => false,
+                },
             });
             true
         });
@@ -159,7 +199,7 @@ impl Monitor {
     }
 }
 
-/// What we read of a `<database-schema>` (RFC 7047 section 3.2).
+/// What has to be right of a server's `<database-schema>` (RFC 7047 section 3.2); [`DatabaseSchema`] is the whole.
 #[derive(serde::Deserialize)]
 struct SchemaTables {
     tables: BTreeMap<String, SchemaTable>,
@@ -173,22 +213,6 @@ struct SchemaTable {
 #[derive(serde::Deserialize)]
 struct SchemaColumn {
     r#type: Json,
-}
-
-impl SchemaColumn {
-    fn shape(&self) -> Shape {
-        let min = self.r#type.get("min").and_then(Json::as_u64).unwrap_or(1);
-        let many = match self.r#type.get("max") {
-            None => false,
-            Some(max) => max.as_u64() != Some(1),
-        };
-        match (many, self.r#type.get("value").is_some(), min) {
-            (true, true, _) => Shape::Map,
-            (true, false, _) => Shape::Set,
-            (false, _, 0) => Shape::Optional,
-            (false, _, _) => Shape::One,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -155,6 +155,12 @@ impl Replica {
         self.transaction = transaction.or(self.transaction);
     }
 
+    /// Makes a copy that cannot be resumed from: it may not be what the server would believe it to be, as after
+    /// conditions that were not acknowledged.
+    pub fn forget_transaction(&mut self) {
+        self.transaction = None;
+    }
+
     /// The copy at the beginning of another connection: `dump` is the whole of it, or where the server
     /// `resumed` what `self` missed. Serial numbers go on.
     pub fn begin_again(
@@ -179,7 +185,9 @@ impl Replica {
             if table.rows.is_empty() && update.rows.iter().all(|(_, change)| change.new_row().is_some()) {
                 let new = update.rows.into_iter();
                 let new = new.filter_map(|(uuid, change)| Some((uuid, change.into_new_row()?)));
-                table.load(new.collect(), spec, indexings);
+                if let Some(uuid) = table.load(new.collect(), spec, indexings) {
+                    return Err(ReplicaError::KnownRow { table: spec.name.to_string(), uuid });
+                }
                 continue;
             }
             for (uuid, change) in update.rows {

@@ -4,24 +4,38 @@
 //! A driver writes [`poll_transmit`](Session::poll_transmit), feeds what it reads to
 //! [`handle_bytes`](Session::handle_bytes), calls [`handle_timeout`](Session::handle_timeout) at
 //! [`poll_timeout`](Session::poll_timeout), and after each of these drains
-//! [`poll_event`](Session::poll_event). After an error the connection is to be closed.
+//! [`poll_event`](Session::poll_event). After an error the connection is to be closed; [`Reconnect`] says which remote
+//! is next and when, and [`Retry`] what becomes of a transaction whose outcome is not known.
 
+mod conditions;
+mod member;
 mod monitoring;
+mod reconnect;
+mod retry;
+mod server_database;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::monitor::{Monitor, Updates};
+use crate::monitor::{Monitor, MonitorCondition, Updates};
 use crate::notation::{Committed, Operation, ServerError, TransactError, Transaction};
+use crate::replica::ReplicaError;
 use crate::wire::{self, EnvelopeError, Framer, FramingError, Message};
+use conditions::ConditionChanges;
 use monitoring::Monitoring;
+use server_database::{SERVER_MONITOR_ID, ServerDatabase};
+
+pub use member::{ClusterSeen, Database, MemberError, Model};
+pub use reconnect::{Attempt, Reconnect, ReconnectOptions};
+pub use retry::{Retry, Settled, Step};
 
 /// A server that computes a large dump sends nothing meanwhile: 8 s were measured for 50,000 ports.
 const PATIENCE_FOR_DUMP: Duration = Duration::from_secs(60);
@@ -33,9 +47,14 @@ pub struct RequestId(u64);
 /// What happened on the connection.
 #[derive(Debug)]
 pub enum Event {
-    /// The copy begins: the dump, or after a resume what was missed.
+    /// What the server says of its copy of the database: before the copy begins, and after each change. A server
+    /// older than Open vSwitch 2.10 says nothing.
+    Member(Database),
+    /// The copy begins: the dump, or after a resume what was missed. Comes again when the database was converted to
+    /// another schema.
     Monitored {
-        /// What the server monitors: as asked for, less what it does not have.
+        /// What the server monitors: as asked for, less what it does not have. Without the conditions, which may
+        /// change later.
         monitor: Arc<Monitor>,
         /// Rows.
         updates: Updates,
@@ -50,6 +69,22 @@ pub enum Event {
         updates: Updates,
         /// The transaction it reflects, where the server names it.
         transaction: Option<Uuid>,
+    },
+    /// The condition of a table is in force, and the copy shows it.
+    ConditionAcknowledged {
+        /// Name of the table.
+        table: String,
+        /// As asked for.
+        condition: MonitorCondition,
+    },
+    /// The server refused the condition of a table; the one before stays in force.
+    ConditionRefused {
+        /// Name of the table.
+        table: String,
+        /// As asked for.
+        condition: MonitorCondition,
+        /// The server's words.
+        error: ServerError,
     },
     /// A transaction was answered.
     Transacted {
@@ -98,6 +133,12 @@ pub enum SessionError {
         /// How.
         source: serde_json::Error,
     },
+    /// The server's copy of the database does not do.
+    #[error(transparent)]
+    Member(#[from] MemberError),
+    /// What the server tells of itself contradicts itself.
+    #[error("inconsistent database _Server")]
+    Inconsistent(#[from] ReplicaError),
     /// The server does not have the database.
     #[error("the server has no database {0}")]
     NoSuchDatabase(String),
@@ -124,6 +165,12 @@ pub struct SessionConfig {
     pub monitor: Arc<Monitor>,
     /// The transaction up to which a copy is there already.
     pub last_transaction: Option<Uuid>,
+    /// What that copy holds. It is resumed only where the server's schema leaves the same of `monitor`.
+    pub copied: Arc<Monitor>,
+    /// Whether only the leader of a cluster will do.
+    pub leader_only: bool,
+    /// What earlier connections saw of the cluster.
+    pub seen: ClusterSeen,
     /// Silence after which the server is probed, and as much again until it is given up. `None`: never.
     pub probe_interval: Option<Duration>,
 }
@@ -137,7 +184,11 @@ pub struct Session {
     events: VecDeque<Event>,
     next_id: u64,
     in_flight: HashMap<u64, Request>,
+    server: ServerDatabase,
+    /// Answers to transactions, kept back until the dump that shows their effect.
+    held: VecDeque<Event>,
     monitoring: Monitoring,
+    conditions: ConditionChanges,
     /// Locks wanted; whether each is ours.
     locks: BTreeMap<String, bool>,
     probe_interval: Option<Duration>,
@@ -147,8 +198,11 @@ pub struct Session {
 
 #[derive(Debug)]
 enum Request {
-    Monitor,
+    ServerDatabase,
     Schema,
+    Monitor,
+    /// Of one table.
+    MonitorCondChange(String),
     Transact {
         operations: usize,
     },
@@ -159,7 +213,8 @@ enum Request {
 }
 
 impl Session {
-    /// A connection just made. Its first request is the monitor.
+    /// A connection just made. It asks what the server says of its copy of the database, then for the schema, then
+    /// for the copy.
     pub fn new(config: SessionConfig, now: Instant) -> Result<Self, SessionError> {
         let mut session = Self {
             database: config.monitor.database().into(),
@@ -168,13 +223,16 @@ impl Session {
             events: VecDeque::new(),
             next_id: 0,
             in_flight: HashMap::new(),
-            monitoring: Monitoring::new(config.monitor, config.last_transaction),
+            server: ServerDatabase::new(config.leader_only, config.seen),
+            held: VecDeque::new(),
+            monitoring: Monitoring::new(config.monitor, config.copied, config.last_transaction),
+            conditions: ConditionChanges::default(),
             locks: BTreeMap::new(),
             probe_interval: config.probe_interval,
             last_received: now,
             probed: None,
         };
-        session.request_monitor()?;
+        session.request_server_database()?;
         Ok(session)
     }
 
@@ -198,6 +256,16 @@ impl Session {
         Some(self.probed.unwrap_or(self.last_received) + self.patience()?)
     }
 
+    /// What was seen of the cluster so far, for the next connection.
+    pub fn seen(&self) -> ClusterSeen {
+        self.server.seen
+    }
+
+    /// Begins to see the cluster anew.
+    pub fn forget_cluster(&mut self) {
+        self.server.seen = ClusterSeen::default();
+    }
+
     /// Takes bytes read from the peer.
     pub fn handle_bytes(&mut self, bytes: &[u8], now: Instant) -> Result<(), SessionError> {
         self.last_received = now;
@@ -217,6 +285,9 @@ impl Session {
         }
         if self.probed.is_some() {
             return Err(SessionError::Silent(now - self.last_received));
+        }
+        if self.monitoring.awaits_server() {
+            return Err(SessionError::NoSuchDatabase(self.database.to_string()));
         }
         self.probed = Some(now);
         self.request("echo", &json!([]), Request::Ignored).map(drop)
@@ -278,7 +349,7 @@ impl Session {
 
     fn patience(&self) -> Option<Duration> {
         let interval = self.probe_interval?;
-        Some(if self.monitoring.is_established() { interval } else { interval.max(PATIENCE_FOR_DUMP) })
+        Some(if self.monitoring.awaits_dump() { interval.max(PATIENCE_FOR_DUMP) } else { interval })
     }
 
     fn handle_message(&mut self, message: Message<'_>) -> Result<(), SessionError> {
@@ -306,14 +377,25 @@ impl Session {
 
     fn handle_notification(&mut self, method: &str, params: &RawValue) -> Result<(), SessionError> {
         match method {
-            "update" | "update2" | "update3" => {
-                if let Some(event) = self.monitoring.updated(method, params)? {
-                    self.events.push_back(event);
+            "update" | "update2" => {
+                let (monitor, updates): (String, &RawValue) = parse(params, "update")?;
+                if monitor == SERVER_MONITOR_ID {
+                    return self.server_database_updated(updates);
+                }
+                self.events.extend(self.monitoring.updated(None, updates)?);
+            }
+            "update3" => {
+                let (_, transaction, updates): (IgnoredAny, Uuid, &RawValue) = parse(params, "update")?;
+                self.events.extend(self.monitoring.updated(Some(transaction), updates)?);
+            }
+            "monitor_canceled" => {
+                let [monitor]: [String; 1] = parse(params, "monitor_canceled")?;
+                if monitor != SERVER_MONITOR_ID {
+                    self.monitor_canceled()?;
                 }
             }
             "locked" | "stolen" => {
-                let malformed = |source| SessionError::Malformed { what: "lock notification", source };
-                let [name]: [String; 1] = serde_json::from_str(params.get()).map_err(malformed)?;
+                let [name]: [String; 1] = parse(params, "lock notification")?;
                 self.lock_changed(name, method == "locked");
             }
             _ => tracing::debug!(method, "unknown notification"),
@@ -329,8 +411,10 @@ impl Session {
     ) -> Result<(), SessionError> {
         let outcome = outcome.map_err(ServerError::parse);
         match request {
-            Request::Monitor => return self.monitor_answered(outcome),
+            Request::ServerDatabase => return self.server_database_answered(outcome),
             Request::Schema => return self.schema_answered(outcome),
+            Request::Monitor => return self.monitor_answered(outcome),
+            Request::MonitorCondChange(table) => return self.condition_answered(table, outcome.map(drop)),
             Request::Transact { operations } => {
                 let outcome = match outcome {
                     Ok(result) => crate::notation::parse_results(result, operations),
@@ -338,7 +422,9 @@ impl Session {
                         Err(TransactError::from(crate::notation::OperationFailed { operation: None, error }))
                     }
                 };
-                self.events.push_back(Event::Transacted { id, outcome });
+                let shown = self.monitoring.is_established();
+                let events = if shown { &mut self.events } else { &mut self.held };
+                events.push_back(Event::Transacted { id, outcome });
             }
             Request::Call => {
                 let outcome = outcome.map(|result| result.unwrap_or(RawValue::NULL).to_owned());
@@ -381,6 +467,10 @@ impl Session {
             self.events.push_back(Event::Lock { name, owned });
         }
     }
+}
+
+fn parse<'a, T: Deserialize<'a>>(params: &'a RawValue, what: &'static str) -> Result<T, SessionError> {
+    serde_json::from_str(params.get()).map_err(|source| SessionError::Malformed { what, source })
 }
 
 /// `[database, operation...]`

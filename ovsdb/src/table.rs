@@ -10,7 +10,7 @@ mod types;
 pub use column::{AnyColumn, Assignment, Change, Column};
 pub use index::Index;
 pub use reference::Ref;
-pub use types::{AtomType, ColumnType, Shape, TypeMismatch};
+pub use types::{AtomType, ColumnType, Real, Shape, TypeMismatch};
 
 pub(crate) use index::{By, IndexSpec};
 

@@ -14,6 +14,6 @@ pub(super) struct DaemonArgs {
 }
 
 pub(super) fn daemon(global: &Global, args: &DaemonArgs) -> Result<(), Failure> {
-    let config = Config { db: global.db.clone(), socket: global.socket.clone(), state: args.state.clone() };
+    let config = Config { db: global.db()?, socket: global.socket.clone(), state: args.state.clone() };
     output::runtime()?.block_on(daemon::run(config, || {})).map_err(Failure::from)
 }

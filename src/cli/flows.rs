@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::docker::Docker;
 use crate::model::{Attachment, ContainerRef, EndpointId, OWN_COOKIES, OWN_COOKIES_MASK};
 use crate::openflow::read_flows;
-use crate::ovsdb::Database;
+use crate::ovsdb::{Address, Database};
 use crate::place;
 use crate::reconciler::is_of;
 use crate::refused::Refused;
@@ -30,7 +30,7 @@ struct BridgeFlows {
 
 pub(super) fn flows(global: &Global, args: &FlowsArgs) -> Result<(), Failure> {
     let container = args.container.as_deref().map(str::parse).transpose()?;
-    let bridges = output::runtime()?.block_on(read(&global.db, global.timeout(), container.as_ref()))?;
+    let bridges = output::runtime()?.block_on(read(&global.db()?, global.timeout(), container.as_ref()))?;
     if global.json {
         let flows: Vec<_> =
             bridges.iter().flat_map(|of| of.flows.iter().map(|flow| as_json(&of.bridge, flow))).collect();
@@ -65,12 +65,12 @@ fn as_json(bridge: &str, flow: &FlowStats) -> serde_json::Value {
 }
 
 async fn read(
-    db: &str,
+    db: &Address,
     timeout: Duration,
     container: Option<&ContainerRef>,
 ) -> Result<Vec<BridgeFlows>, Failure> {
     let database = Database::connect(db, timeout).await?;
-    let rundir = place::rundir(db);
+    let rundir = place::rundir(db.as_str());
     let requests = match container {
         None => of_all(&database),
         Some(container) => of_container(&database, container).await?,

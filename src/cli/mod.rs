@@ -11,13 +11,14 @@ mod show;
 mod submit;
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
 use crate::model::BadWord;
+use crate::ovsdb::{Address, TlsFiles};
 use crate::refused::Refused;
 
 /// Containers on Open vSwitch: ports, flows and tunnels.
@@ -33,12 +34,14 @@ struct Cli {
 /// Options of every command.
 #[derive(clap::Args, Clone)]
 struct Global {
-    /// The OVSDB server of Open vSwitch: unix:PATH or tcp:HOST:PORT
+    /// The OVSDB server of Open vSwitch: unix:PATH, tcp:HOST:PORT or ssl:HOST:PORT
     #[arg(long, global = true, value_name = "ADDR", env = "FLOWPORT_DB", default_value = crate::place::DEFAULT_DB)]
     db: String,
+    #[command(flatten)]
+    tls: Tls,
     /// The daemon's socket
     #[arg(long, global = true, value_name = "PATH", env = "FLOWPORT_SOCKET", default_value = crate::place::DEFAULT_SOCKET)]
-    socket: std::path::PathBuf,
+    socket: PathBuf,
     /// How long a change may take before it is undone, in seconds
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 10)]
     timeout: u64,
@@ -50,7 +53,26 @@ struct Global {
     verbose: u8,
 }
 
+/// Who we are to the database, and whom we trust.
+#[derive(clap::Args, Clone, Default)]
+struct Tls {
+    /// For ssl: our private key, a PEM file
+    #[arg(short, long, global = true, value_name = "FILE", env = "FLOWPORT_PRIVATE_KEY")]
+    private_key: Option<PathBuf>,
+    /// For ssl: our certificate, a PEM file
+    #[arg(short, long, global = true, value_name = "FILE", env = "FLOWPORT_CERTIFICATE")]
+    certificate: Option<PathBuf>,
+    /// For ssl: the certificate of who signs the server's, a PEM file
+    #[arg(short = 'C', long, global = true, value_name = "FILE", env = "FLOWPORT_CA_CERT")]
+    ca_cert: Option<PathBuf>,
+}
+
 impl Global {
+    fn db(&self) -> Result<Address, Refused> {
+        let Tls { private_key, certificate, ca_cert } = self.tls.clone();
+        Address::new(&self.db, TlsFiles { private_key, certificate, ca_cert })
+    }
+
     fn timeout(&self) -> Duration {
         // A day is longer than anybody waits, and keeps arithmetic on instants sound.
         Duration::from_secs(self.timeout.clamp(1, 86_400))

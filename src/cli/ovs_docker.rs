@@ -8,7 +8,7 @@ use crate::model::{DatapathType, LinkName};
 use crate::refused::Reason;
 
 use super::submit::submit;
-use super::{Failure, Global, finish, output, ports};
+use super::{Failure, Global, Tls, finish, output, ports};
 
 const NAME: &str = "ovs-docker";
 
@@ -140,9 +140,16 @@ fn done(intent: Intent) -> Result<ExitCode, Failure> {
 
 /// The grammar has no options of its own; the environment stands in for them.
 fn global() -> Global {
+    let file = |name: &str| std::env::var_os(name).map(Into::into);
+    let tls = Tls {
+        private_key: file("FLOWPORT_PRIVATE_KEY"),
+        certificate: file("FLOWPORT_CERTIFICATE"),
+        ca_cert: file("FLOWPORT_CA_CERT"),
+    };
     let or = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
     Global {
         db: or("FLOWPORT_DB", crate::place::DEFAULT_DB),
+        tls,
         socket: or("FLOWPORT_SOCKET", crate::place::DEFAULT_SOCKET).into(),
         // As long as that tool gives ovs-vsctl.
         timeout: 60,

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::openflow::read_counters;
-use crate::ovsdb::{Database, ShownBridge, ShownPort};
+use crate::ovsdb::{Address, Database, ShownBridge, ShownPort};
 use crate::place;
 use crate::refused::Refused;
 
@@ -18,7 +18,7 @@ pub(super) struct ShowArgs {
 }
 
 pub(super) fn show(global: &Global, args: &ShowArgs) -> Result<(), Failure> {
-    let mut bridges = output::runtime()?.block_on(read(&global.db, global.timeout()))?;
+    let mut bridges = output::runtime()?.block_on(read(&global.db()?, global.timeout()))?;
     if let Some(name) = &args.bridge {
         bridges.retain(|bridge| bridge.name == *name);
         if bridges.is_empty() {
@@ -34,11 +34,11 @@ pub(super) fn show(global: &Global, args: &ShowArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn read(db: &str, timeout: Duration) -> Result<Vec<ShownBridge>, Failure> {
+async fn read(db: &Address, timeout: Duration) -> Result<Vec<ShownBridge>, Failure> {
     let database = Database::connect(db, timeout).await?;
     let mut bridges = database.show().await.map_err(|error| Failure(error.to_string()))?;
     for bridge in bridges.iter_mut().filter(|bridge| bridge.is_managed()) {
-        count(bridge, &place::rundir(db), timeout).await;
+        count(bridge, &place::rundir(db.as_str()), timeout).await;
     }
     Ok(bridges)
 }

@@ -28,7 +28,7 @@ pub(super) fn submit(global: &Global, intent: Intent) -> Result<Outcome, Refused
         // No daemon, or one that died and left its socket.
         Err(_) => {
             let runtime = output::runtime().map_err(|Failure(line)| Refused::other(line))?;
-            runtime.block_on(direct::carry_out(&global.db, intent, global.timeout(), |progress| {
+            runtime.block_on(direct::carry_out(&global.db()?, intent, global.timeout(), |progress| {
                 bar.show(progress);
             }))
         }

@@ -22,7 +22,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::docker::Docker;
 use crate::frontend::Frontend;
 use crate::netlink::Netlink;
-use crate::ovsdb::Database;
+use crate::ovsdb::{Address, Database};
 use crate::reconciler::{Reconciler, Shells};
 use crate::records::{Records, Server as RecordsServer};
 use crate::refused::Refused;
@@ -35,7 +35,7 @@ const START_TIME: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The database of Open vSwitch.
-    pub db: String,
+    pub db: Address,
     /// The socket that it listens on.
     pub socket: PathBuf,
     /// The directory of its own database.
@@ -76,8 +76,12 @@ async fn serve(
     let docker = Docker::connect();
 
     let known = containers::known(&docker, &database, &records).await;
-    let shells =
-        Shells { database, netlink, rundir: crate::place::rundir(&config.db), records: Some(records) };
+    let shells = Shells {
+        database,
+        netlink,
+        rundir: crate::place::rundir(config.db.as_str()),
+        records: Some(records),
+    };
     let (reconciler, handle) = Reconciler::start(shells.clone(), Scope::Everything, known).await?;
     let frontend = Frontend::new(shells, docker.clone(), handle.clone());
     tracing::info!("ready on {} after {} ms", config.socket.display(), begun.elapsed().as_millis());

@@ -12,7 +12,7 @@ use crate::lab::{LabHost, in_netns};
 use crate::model::{ContainerRef, EndpointId};
 use crate::netlink::{Netlink, Netns};
 use crate::openflow::read_flows;
-use crate::ovsdb::Database;
+use crate::ovsdb::{Address, Database, TlsFiles};
 use crate::reconciler::is_of;
 
 use super::{Broken, PATIENCE, chain};
@@ -100,7 +100,8 @@ pub(super) struct Place {
 impl Place {
     /// The place of the only endpoint of a container, which is attached.
     pub(super) async fn of(host: &LabHost, bridge: &'static str, container: &str) -> Result<Self, Broken> {
-        let database = Database::connect(&host.db(), PATIENCE).await.map_err(|refused| refused.line)?;
+        let address = Address::new(&host.db(), TlsFiles::default()).map_err(|refused| refused.line)?;
+        let database = Database::connect(&address, PATIENCE).await.map_err(|refused| refused.line)?;
         let container: ContainerRef = container.parse().map_err(|error| format!("{error}"))?;
         let rows = database.rows();
         let mut found = rows.ports.iter().filter(|(_, row)| is_of(&row.attachment, &container, None));

@@ -1,5 +1,6 @@
 //! The database of Open vSwitch: what it holds, and the transactions that change it.
 
+mod address;
 mod bridges;
 mod marks;
 mod observe;
@@ -10,14 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flowport_ovsdb::client::{ConnectError, Lock};
-use flowport_ovsdb::{
-    Client, Committed, ConnectOptions, Monitor, Remotes, Replica, TransactError, Transaction,
-};
+use flowport_ovsdb::{Client, Committed, ConnectOptions, Monitor, Replica, TransactError, Transaction};
 use flowport_ovsdb_schema::open_vswitch::{Bridge, Interface, OpenVSwitch, Port};
 use tokio::sync::watch;
 
 use crate::refused::Refused;
 
+pub use address::{Address, TlsFiles};
 pub use bridges::{Forwarding, TakenUp};
 pub use observe::Rows;
 pub use show::{ShownBridge, ShownPort};
@@ -66,15 +66,13 @@ impl Database {
     /// # Errors
     ///
     /// There is no server, or it does not let us in.
-    pub async fn connect(address: &str, timeout: Duration) -> Result<Self, Refused> {
-        let remotes: Remotes = address.parse().map_err(|_| {
-            Refused::other(format!("database {address:?} is no address: write unix:PATH or tcp:HOST:PORT"))
-        })?;
-        let options = ConnectOptions { connect_timeout: timeout, ..ConnectOptions::default() };
-        let client = Client::connect(&remotes, watched(), options)
+    pub async fn connect(address: &Address, timeout: Duration) -> Result<Self, Refused> {
+        let tls = address.tls.clone();
+        let options = ConnectOptions { connect_timeout: timeout, tls, ..ConnectOptions::default() };
+        let client = Client::connect(&address.remotes, watched(), options)
             .await
             .map_err(|error| no_database(address, &error))?;
-        Ok(Self { client, address: address.into() })
+        Ok(Self { client, address: address.as_str().into() })
     }
 
     /// Waits until this process may change ports and flows.
@@ -153,7 +151,7 @@ fn watched() -> Monitor {
     ])
 }
 
-fn no_database(address: &str, error: &ConnectError) -> Refused {
+fn no_database(address: &Address, error: &ConnectError) -> Refused {
     let start = "start it with `systemctl start openvswitch-switch`, or name another with --db";
     match error {
         ConnectError::NoSuchSocket { .. } | ConnectError::Refused { .. } => {
@@ -162,6 +160,6 @@ fn no_database(address: &str, error: &ConnectError) -> Refused {
         ConnectError::PermissionDenied { .. } => {
             Refused::other(format!("permission denied on {address}: run as root"))
         }
-        error => Refused::other(error.to_string()),
+        error => Refused::because(error),
     }
 }

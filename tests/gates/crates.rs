@@ -35,15 +35,26 @@ fn ovsdb_schema_knows_ovsdb_and_nothing_else_of_ours() {
     check("flowport-ovsdb-schema", &["flowport-ovsdb-schema", "flowport-ovsdb"]);
 }
 
+#[test]
+fn ovsdb_conformance_knows_ovsdb_and_nothing_else_of_ours() {
+    let package = "flowport-ovsdb-conformance";
+    check_siblings(package, &linked_into(package), &[package, "flowport-ovsdb"]);
+}
+
 /// Nothing that is linked into `package`, without its default features, does I/O or is ours unless `siblings` has it.
 fn check(package: &str, siblings: &[&str]) {
     let crates = linked_into(package);
     assert!(crates.iter().any(|name| name == package), "cargo tree does not tell of {package}: {crates:?}");
+    check_siblings(package, &crates, siblings);
     for name in crates {
         let io = IO.iter().find(|prefix| name.starts_with(**prefix));
         assert!(io.is_none(), "{package} depends on {name}: it has to stay free of I/O");
-        let ours = name.starts_with("flowport");
-        assert!(!ours || siblings.contains(&&*name), "{package} depends on {name}: it may know {siblings:?}");
+    }
+}
+
+fn check_siblings(package: &str, crates: &[String], siblings: &[&str]) {
+    for name in crates.iter().filter(|name| name.starts_with("flowport")) {
+        assert!(siblings.contains(&&**name), "{package} depends on {name}: it may know {siblings:?}");
     }
 }
 

@@ -1,25 +1,27 @@
 use std::future::poll_fn;
 use std::io;
+use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::ConnectOptions;
 use super::error::{ConnectError, ConnectionLost};
-use crate::monitor::Monitor;
-use crate::remote::{Remote, Remotes};
-use crate::replica::{Replica, ReplicaError};
+use super::{ConnectOptions, Peer};
+use crate::remote::Remote;
+use crate::replica::Replica;
 use crate::session::{Event, Session, SessionConfig, SessionError};
 
 /// Bytes asked of the socket at once. A dump comes in many; what a server sends in one write fits.
 const READ_BUFFER: usize = 64 * 1024;
 
-trait Stream: AsyncRead + AsyncWrite + Send {}
+/// Until the next attempt when as many wait to be accepted as the server lets wait: no event tells of a place.
+const BACKLOG_FULL: Duration = Duration::from_millis(10);
+
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Send> Stream for S {}
 
@@ -32,59 +34,63 @@ pub(super) struct Connection {
     buffer: Box<[u8]>,
 }
 
-impl Connection {
-    /// Tries the remotes in order, and waits for the replica of the first that accepts. `previous` is the
-    /// copy to resume from.
-    pub(super) async fn establish(
-        remotes: &Remotes,
-        options: &ConnectOptions,
-        monitor: &Arc<Monitor>,
-        previous: &Replica,
-    ) -> Result<(Self, Replica), ConnectError> {
-        let mut last = ConnectError::NoRemote;
-        for remote in remotes.as_slice() {
-            match Self::establish_one(remote, options, monitor, previous).await {
-                Ok(established) => return Ok(established),
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
-    }
+/// A connection with the replica that it began with.
+pub(super) struct Established {
+    pub(super) connection: Connection,
+    pub(super) replica: Replica,
+    pub(super) peer: Peer,
+}
 
-    async fn establish_one(
+impl Connection {
+    /// Connects, and waits for the replica. `previous` is the copy to resume from.
+    pub(super) async fn establish(
         remote: &Remote,
         options: &ConnectOptions,
-        monitor: &Arc<Monitor>,
+        config: SessionConfig,
         previous: &Replica,
-    ) -> Result<(Self, Replica), ConnectError> {
-        let stream = connect(remote, options).await?;
-        let config = SessionConfig {
-            monitor: monitor.clone(),
-            last_transaction: previous.transaction(),
-            probe_interval: options.probe_interval,
-        };
+    ) -> Result<Established, ConnectError> {
+        Self::over(connect(remote, options).await?, remote, options, config, previous).await
+    }
+
+    /// The same on a stream that is connected already.
+    pub(super) async fn over(
+        stream: Pin<Box<dyn Stream>>,
+        remote: &Remote,
+        options: &ConnectOptions,
+        config: SessionConfig,
+        previous: &Replica,
+    ) -> Result<Established, ConnectError> {
         let failed = |source| ConnectError::Session { remote: remote.clone(), source };
         let session = Session::new(config, Instant::now()).map_err(failed)?;
         let buffer = vec![0; READ_BUFFER].into();
         let mut connection = Self { stream, session, outgoing: Bytes::new(), buffer };
+        let mut peer = Peer { remote: remote.clone(), resumed: false, database: None };
         loop {
-            if let Some(event) = connection.session.poll_event() {
-                let inconsistent = |source| ConnectError::Inconsistent { remote: remote.clone(), source };
-                if let Some(replica) = begin(event, previous).map_err(inconsistent)? {
-                    return Ok((connection, replica));
+            match connection.session.poll_event() {
+                Some(Event::Member(database)) => peer.database = Some(database),
+                Some(Event::Monitored { monitor, updates, resumed, transaction }) => {
+                    let inconsistent = |source| ConnectError::Inconsistent { remote: remote.clone(), source };
+                    peer.resumed = resumed;
+                    let mut replica =
+                        previous.begin_again(monitor, updates, resumed).map_err(inconsistent)?;
+                    replica.set_transaction(transaction);
+                    return Ok(Established { connection, replica, peer });
                 }
-                continue;
+                Some(_) => {}
+                None => connection.turn().await.map_err(|lost| match lost {
+                    ConnectionLost::Session(SessionError::NoSuchDatabase(database)) => {
+                        ConnectError::NoSuchDatabase { remote: remote.clone(), database }
+                    }
+                    ConnectionLost::Session(SessionError::Member(source)) => {
+                        ConnectError::Member { remote: remote.clone(), source }
+                    }
+                    ConnectionLost::Session(source) => failed(source),
+                    ConnectionLost::Io(source) => failure(source, remote, options),
+                    ConnectionLost::Closed | ConnectionLost::GivenUp | ConnectionLost::Replica(_) => {
+                        ConnectError::Closed { remote: remote.clone() }
+                    }
+                })?,
             }
-            connection.turn().await.map_err(|lost| match lost {
-                ConnectionLost::Session(SessionError::NoSuchDatabase(database)) => {
-                    ConnectError::NoSuchDatabase { remote: remote.clone(), database }
-                }
-                ConnectionLost::Session(source) => failed(source),
-                ConnectionLost::Io(source) => ConnectError::Io { remote: remote.clone(), source },
-                ConnectionLost::Closed | ConnectionLost::Replica(_) => {
-                    ConnectError::Closed { remote: remote.clone() }
-                }
-            })?;
         }
     }
 
@@ -142,8 +148,16 @@ fn poll_io(
             Poll::Pending => break,
         }
     }
+    // TLS takes more than the socket does.
+    if let Poll::Ready(Err(error)) = stream.as_mut().poll_flush(context) {
+        return Poll::Ready(Err(error.into()));
+    }
     let mut read = ReadBuf::new(buffer);
     match stream.as_mut().poll_read(context, &mut read) {
+        // The peer left without TLS's goodbye. Messages tell where they end.
+        Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Poll::Ready(Err(ConnectionLost::Closed))
+        }
         Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
         Poll::Ready(Ok(())) => match read.filled().len() {
             0 => Poll::Ready(Err(ConnectionLost::Closed)),
@@ -155,40 +169,64 @@ fn poll_io(
     }
 }
 
-/// The replica that the first event of a connection makes; `None` for an event that says nothing of it.
-fn begin(event: Event, previous: &Replica) -> Result<Option<Replica>, ReplicaError> {
-    let Event::Monitored { monitor, updates, resumed, transaction } = event else { return Ok(None) };
-    let mut replica = previous.begin_again(monitor, updates, resumed)?;
-    replica.set_transaction(transaction);
-    Ok(Some(replica))
+async fn connect(remote: &Remote, options: &ConnectOptions) -> Result<Pin<Box<dyn Stream>>, ConnectError> {
+    match tokio::time::timeout(options.connect_timeout, open(remote, options)).await {
+        Err(_) => Err(ConnectError::TimedOut { remote: remote.clone(), after: options.connect_timeout }),
+        Ok(opened) => opened,
+    }
 }
 
-async fn connect(remote: &Remote, options: &ConnectOptions) -> Result<Pin<Box<dyn Stream>>, ConnectError> {
-    let opened = async {
-        match remote {
-            Remote::Unix(path) => {
-                let stream = UnixStream::connect(path).await?;
-                Ok::<Pin<Box<dyn Stream>>, io::Error>(Box::pin(stream))
-            }
-            Remote::Tcp { host, port } | Remote::Ssl { host, port } => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await?;
-                stream.set_nodelay(true)?;
-                Ok::<Pin<Box<dyn Stream>>, io::Error>(Box::pin(stream))
-            }
+async fn open(remote: &Remote, options: &ConnectOptions) -> Result<Pin<Box<dyn Stream>>, ConnectError> {
+    let failed = |source| failure(source, remote, options);
+    match remote {
+        Remote::Unix(path) => Ok(Box::pin(open_unix(path).await.map_err(failed)?)),
+        Remote::Tcp { host, port } => Ok(Box::pin(open_tcp(host, *port).await.map_err(failed)?)),
+        #[cfg(not(feature = "tls"))]
+        Remote::Ssl { .. } => Err(ConnectError::NoTlsOptions { remote: remote.clone() }),
+        #[cfg(feature = "tls")]
+        Remote::Ssl { host, port } => {
+            let no_options = || ConnectError::NoTlsOptions { remote: remote.clone() };
+            let tls = options.tls.as_ref().ok_or_else(no_options)?;
+            let stream = open_tcp(host, *port).await.map_err(failed)?;
+            Ok(Box::pin(tls.handshake(host, stream).await.map_err(failed)?))
         }
-    };
-    let remote = remote.clone();
-    if matches!(remote, Remote::Ssl { .. }) {
-        return Err(ConnectError::Unsupported { remote });
     }
-    match tokio::time::timeout(options.connect_timeout, opened).await {
-        Err(_) => Err(ConnectError::TimedOut { remote, after: options.connect_timeout }),
-        Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(source)) => Err(match source.kind() {
-            io::ErrorKind::NotFound => ConnectError::NoSuchSocket { remote },
-            io::ErrorKind::ConnectionRefused => ConnectError::Refused { remote },
-            io::ErrorKind::PermissionDenied => ConnectError::PermissionDenied { remote },
-            _ => ConnectError::Io { remote, source },
-        }),
+}
+
+async fn open_unix(path: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                tokio::time::sleep(BACKLOG_FULL).await;
+            }
+            connected => return connected,
+        }
+    }
+}
+
+async fn open_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// What an error of the socket means before the replica is there.
+fn failure(source: io::Error, remote: &Remote, options: &ConnectOptions) -> ConnectError {
+    let remote = remote.clone();
+    #[cfg(feature = "tls")]
+    let source = match &options.tls {
+        None => source,
+        Some(tls) => match super::tls::explained(source, tls) {
+            Ok(source) => return ConnectError::Tls { remote, source },
+            Err(source) => source,
+        },
+    };
+    #[cfg(not(feature = "tls"))]
+    let _ = options;
+    match source.kind() {
+        io::ErrorKind::NotFound => ConnectError::NoSuchSocket { remote },
+        io::ErrorKind::ConnectionRefused => ConnectError::Refused { remote },
+        io::ErrorKind::PermissionDenied => ConnectError::PermissionDenied { remote },
+        _ => ConnectError::Io { remote, source },
     }
 }

@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::notation::ServerError;
 use crate::remote::Remote;
 use crate::replica::ReplicaError;
-use crate::session::SessionError;
+use crate::session::{MemberError, SessionError};
 
 /// Why there is no connection.
 #[derive(Debug, Error)]
@@ -45,11 +45,20 @@ pub enum ConnectError {
         /// What the system said.
         source: io::Error,
     },
-    /// An address that cannot be used yet.
-    #[error("{remote}: ssl: is not supported yet; use unix: or tcp:")]
-    Unsupported {
+    /// An `ssl:` address, and nothing that says how: neither `ConnectOptions::tls`, or not even the feature `tls`.
+    #[error("{remote}: needs a CA certificate, and usually a private key and a certificate")]
+    NoTlsOptions {
         /// Where.
         remote: Remote,
+    },
+    /// No TLS with the server.
+    #[cfg(feature = "tls")]
+    #[error("{remote}: cannot connect by TLS")]
+    Tls {
+        /// Where.
+        remote: Remote,
+        /// Why.
+        source: super::TlsError,
     },
     /// The server has no such database.
     #[error("{remote}: the server has no database {database}")]
@@ -58,6 +67,14 @@ pub enum ConnectError {
         remote: Remote,
         /// The database.
         database: String,
+    },
+    /// Another member of the cluster may do, this one does not.
+    #[error("{remote}: {source}")]
+    Member {
+        /// Where.
+        remote: Remote,
+        /// Why not.
+        source: MemberError,
     },
     /// The server hung up before the replica was there.
     #[error("{remote}: the database server closed the connection")]
@@ -91,6 +108,8 @@ pub enum ConnectError {
 pub(super) enum ConnectionLost {
     #[error("the database server closed the connection")]
     Closed,
+    #[error("the connection was given up for another")]
+    GivenUp,
     #[error("{0}")]
     Io(#[from] io::Error),
     #[error("{0}")]
@@ -122,6 +141,28 @@ pub enum CallError {
     /// The parameters cannot be written as JSON.
     #[error("cannot write the call's parameters")]
     Encode(#[source] serde_json::Error),
+    /// The answer is not what it should be.
+    #[error("malformed answer from the database server")]
+    Malformed(#[source] serde_json::Error),
+}
+
+/// Why conditions are not in force.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ConditionError {
+    /// The client's [`Monitor`](crate::Monitor) does not have the table.
+    #[error("table {0} is not monitored")]
+    NotMonitored(String),
+    /// The server's words, usually that it lacks the column. The condition before stays in force.
+    #[error("condition of table {table} refused by the database server: {error}")]
+    Refused {
+        /// The table.
+        table: String,
+        /// The server's words.
+        error: ServerError,
+    },
+    /// The connection was closed for good.
+    #[error("the client was closed")]
+    Closed,
 }
 
 /// Why a lock cannot be had.

@@ -68,7 +68,7 @@ impl Sent {
                     let _ = member.answer.send(Ok(group.split(&committed, index)));
                 }
             }
-            (Self::Grouped(_, members), Err(error @ TransactError::Disconnected { .. })) => {
+            (Self::Grouped(_, members), Err(error)) if error.is_outcome_unknown() => {
                 for member in members {
                     let _ = member.answer.send(Err(error.clone()));
                 }

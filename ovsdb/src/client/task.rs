@@ -4,17 +4,16 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
-use uuid::Uuid;
 
+use super::conditions::ConditionWishes;
 use super::connection::Connection;
-use super::error::{CallError, ConnectionLost};
+use super::connector::Connector;
+use super::error::{CallError, ConditionError, ConnectError, ConnectionLost};
 use super::group::{Gathering, Outcome, Sent, Waiting};
 use super::lock::{LockFailure, LockState};
-use super::{COMMANDS, ConnectOptions, ConnectionState};
-use crate::backoff::Backoff;
-use crate::monitor::Monitor;
+use super::{COMMANDS, ConnectionState};
+use crate::monitor::Conditions;
 use crate::notation::{Group, TransactError, Transaction};
-use crate::remote::Remotes;
 use crate::replica::Replica;
 use crate::session::{Event, RequestId, Session, SessionError};
 
@@ -25,18 +24,19 @@ const HIGH_WATER: usize = 4 << 20;
 #[derive(Debug)]
 pub(super) enum Command {
     Transact { transaction: Transaction, grouped: bool, answer: oneshot::Sender<Outcome> },
+    SetConditions { conditions: Conditions, answer: oneshot::Sender<Result<(), ConditionError>> },
     Call { method: String, params: Box<RawValue>, answer: Answer },
     Lock { name: String, steal: bool, state: watch::Sender<LockState> },
+    ForgetCluster,
+    Reconnect,
 }
 
 type Answer = oneshot::Sender<Result<Box<RawValue>, CallError>>;
 
 /// Owns the connection, the replica and everything that waits for an answer.
 pub(super) struct Task {
-    remotes: Remotes,
-    options: ConnectOptions,
-    /// As asked for; the replica's may lack what the server lacks.
-    monitor: Arc<Monitor>,
+    connector: Connector,
+    conditions: ConditionWishes,
     replica: Replica,
     commands: mpsc::Receiver<Command>,
     published: watch::Sender<Arc<Replica>>,
@@ -50,11 +50,8 @@ pub(super) struct Task {
 }
 
 impl Task {
-    #[expect(clippy::too_many_arguments, reason = "called once, each a field")]
     pub(super) fn new(
-        remotes: Remotes,
-        options: ConnectOptions,
-        monitor: Arc<Monitor>,
+        connector: Connector,
         replica: Replica,
         commands: mpsc::Receiver<Command>,
         published: watch::Sender<Arc<Replica>>,
@@ -62,11 +59,10 @@ impl Task {
         state: watch::Sender<ConnectionState>,
         wakeup: Arc<Notify>,
     ) -> Self {
-        let (transactions, gathering, calls, locks) = Default::default();
+        let (conditions, transactions, gathering, calls, locks) = Default::default();
         Self {
-            remotes,
-            options,
-            monitor,
+            connector,
+            conditions,
             replica,
             commands,
             published,
@@ -83,12 +79,23 @@ impl Task {
     /// Until the last handle is dropped.
     pub(super) async fn run(mut self, mut connection: Connection) {
         loop {
-            let lost = match self.serve(&mut connection).await {
-                Ok(()) => return,
-                Err(lost) => lost,
-            };
-            drop(connection);
+            let Err(mut lost) = self.serve(&mut connection).await else { return };
+            if !matches!(lost, ConnectionLost::Replica(_)) {
+                // What came before the end counts.
+                lost = self.handle_events(connection.session()).err().unwrap_or(lost);
+            }
+            let inconsistent = matches!(lost, ConnectionLost::Replica(_));
+            if inconsistent {
+                self.replica = Replica::clone(&self.published.borrow());
+            }
+            match lost {
+                ConnectionLost::GivenUp => self.connector.given_up(connection),
+                _ => self.connector.lost(connection, inconsistent),
+            }
             self.disconnected(&lost);
+            if !self.connector.reconnects() {
+                return;
+            }
             match self.reconnect().await {
                 Some(established) => connection = established,
                 None => return,
@@ -116,7 +123,7 @@ impl Task {
         }
     }
 
-    fn handle_command(&mut self, command: Command, session: &mut Session) -> Result<(), SessionError> {
+    fn handle_command(&mut self, command: Command, session: &mut Session) -> Result<(), ConnectionLost> {
         match command {
             Command::Transact { transaction, grouped, answer } => {
                 let waiting = Waiting { transaction, answer };
@@ -124,6 +131,12 @@ impl Task {
                     self.send(waiting, session)?;
                 } else if self.gathering.add(waiting) {
                     self.send_group(session)?;
+                }
+            }
+            Command::SetConditions { conditions, answer } => {
+                let sent = conditions.clone();
+                if self.conditions.add(conditions, answer, self.connector.monitor()) {
+                    session.set_conditions(sent)?;
                 }
             }
             Command::Call { method, params, answer } => {
@@ -143,6 +156,8 @@ impl Task {
                 }
                 self.locks.insert(name, state);
             }
+            Command::ForgetCluster => session.forget_cluster(),
+            Command::Reconnect => return Err(ConnectionLost::GivenUp),
         }
         Ok(())
     }
@@ -164,8 +179,8 @@ impl Task {
         Ok(())
     }
 
-    /// All events of one turn publish one replica, but readers of changes get each update. Answers go out after it, so that who awaits a transaction
-    /// sees its effect.
+    /// All events of one turn publish one replica, but readers of changes get each update. Answers go out after it,
+    /// so that who awaits a transaction sees its effect.
     fn handle_events(&mut self, session: &mut Session) -> Result<(), ConnectionLost> {
         let mut updated = false;
         let mut answered = Vec::new();
@@ -175,9 +190,14 @@ impl Task {
                     self.replica.apply(updates)?;
                     self.replica.set_transaction(transaction);
                     updated = true;
-                    if self.updates.receiver_count() > 0 {
-                        let _ = self.updates.send(Arc::new(self.replica.clone()));
-                    }
+                    self.tell_update();
+                }
+                // The database was converted.
+                Event::Monitored { monitor, updates, resumed, transaction } => {
+                    self.replica = self.replica.begin_again(monitor, updates, resumed)?;
+                    self.replica.set_transaction(transaction);
+                    updated = true;
+                    self.tell_update();
                 }
                 event => answered.push(event),
             }
@@ -214,9 +234,23 @@ impl Task {
                     state.send_replace(LockState::Failed(LockFailure::Refused(error)));
                 }
             }
+            Event::Member(database) => self.connector.member_changed(database),
+            Event::ConditionAcknowledged { table, condition } => {
+                self.conditions.acknowledged(&table, &condition);
+                self.connector.condition_changed(table, condition);
+            }
+            Event::ConditionRefused { table, condition, error } => {
+                self.conditions.refused(&table, &condition, &error);
+            }
             Event::Monitored { .. } | Event::Updated { .. } => {}
         }
         Vec::new()
+    }
+
+    fn tell_update(&self) {
+        if self.updates.receiver_count() > 0 {
+            let _ = self.updates.send(Arc::new(self.replica.clone()));
+        }
     }
 
     fn publish(&self) {
@@ -237,9 +271,11 @@ impl Task {
         dropped
     }
 
+    /// The state first: who then hears that there is no connection can wait for one.
     fn disconnected(&mut self, lost: &ConnectionLost) {
         let reason = lost.to_string();
-        tracing::warn!(remotes = %self.remotes, reason, "connection to the database lost");
+        tracing::warn!(remotes = %self.connector.remotes(), reason, "connection to the database lost");
+        self.state.send_replace(ConnectionState::Disconnected { reason: reason.clone() });
         for (_, sent) in self.transactions.drain() {
             let _ = sent.answer(Err(TransactError::Disconnected { reason: reason.clone() }));
         }
@@ -249,34 +285,34 @@ impl Task {
         for (_, answer) in self.calls.drain() {
             let _ = answer.send(Err(CallError::Disconnected));
         }
+        if !self.conditions.is_empty() {
+            // The server may have changed them or not, and the rows between may have reached us or not.
+            self.replica.forget_transaction();
+        }
         for state in self.locks.values() {
             state.send_replace(LockState::Waiting);
         }
-        self.state.send_replace(ConnectionState::Disconnected { reason });
     }
 
     /// Tries until there is a connection and its replica; `None` when no handle is left.
     async fn reconnect(&mut self) -> Option<Connection> {
-        let mut backoff = Backoff::new(self.options.min_backoff, self.options.max_backoff);
         loop {
-            let delay = backoff.failed(Uuid::new_v4().as_u64_pair().1);
-            self.refuse_commands_while(tokio::time::sleep(delay)).await?;
-            let (remotes, options, monitor) =
-                (self.remotes.clone(), self.options.clone(), self.monitor.clone());
-            let previous = self.replica.clone();
-            let attempt = Connection::establish(&remotes, &options, &monitor, &previous);
-            match self.refuse_commands_while(attempt).await? {
+            match self.attempt().await? {
                 Ok((mut connection, replica)) => {
                     self.replica = replica;
                     let _ = self.dropped_locks();
-                    let requested = self.locks.keys().try_for_each(|name| connection.session().lock(name));
+                    let session = connection.session();
+                    let requested = self.locks.keys().try_for_each(|name| session.lock(name));
+                    let requested =
+                        requested.and_then(|()| session.set_conditions(self.conditions.wishes().clone()));
                     if requested.is_err() {
+                        self.connector.lost(connection, false);
                         continue;
                     }
                     self.publish();
-                    let _ = self.updates.send(Arc::new(self.replica.clone()));
+                    self.tell_update();
                     self.state.send_replace(ConnectionState::Connected);
-                    tracing::info!(remotes = %self.remotes, "connected to the database again");
+                    tracing::info!(remotes = %self.connector.remotes(), "connected to the database again");
                     return Some(connection);
                 }
                 Err(error) => {
@@ -288,33 +324,49 @@ impl Task {
         }
     }
 
-    /// Runs `work` and meanwhile answers requests that there is no connection. `None`: no handle is left.
-    async fn refuse_commands_while<W: Future>(&mut self, work: W) -> Option<W::Output> {
-        let mut work = std::pin::pin!(work);
-        loop {
-            tokio::select! {
-                output = &mut work => return Some(output),
-                command = self.commands.recv() => self.refuse(command?),
+    /// One attempt to connect. Meanwhile requests are answered that there is no connection. `None`: no handle is
+    /// left.
+    async fn attempt(&mut self) -> Option<Result<(Connection, Replica), ConnectError>> {
+        let mut forget = false;
+        let monitor = self.connector.monitor().clone();
+        let outcome = {
+            let mut attempt = std::pin::pin!(self.connector.attempt(&self.replica));
+            loop {
+                tokio::select! {
+                    outcome = &mut attempt => break outcome,
+                    command = self.commands.recv() => match command? {
+                        Command::ForgetCluster => forget = true,
+                        Command::SetConditions { conditions, answer } => {
+                            self.conditions.add(conditions, answer, &monitor);
+                        }
+                        command => refuse(command, &self.state),
+                    },
+                }
             }
-        }
-    }
-
-    fn refuse(&self, command: Command) {
-        let reason = match &*self.state.borrow() {
-            ConnectionState::Disconnected { reason } => reason.clone(),
-            ConnectionState::Connected => String::new(),
         };
-        match command {
-            Command::Transact { answer, .. } => {
-                let _ = answer.send(Err(TransactError::NotConnected { reason }));
-            }
-            Command::Call { answer, .. } => {
-                let _ = answer.send(Err(CallError::Disconnected));
-            }
-            Command::Lock { state, .. } => {
-                state.send_replace(LockState::Failed(LockFailure::Disconnected));
-            }
+        if forget {
+            self.connector.forget_cluster();
         }
+        Some(outcome)
+    }
+}
+
+fn refuse(command: Command, state: &watch::Sender<ConnectionState>) {
+    let reason = match &*state.borrow() {
+        ConnectionState::Disconnected { reason } => reason.clone(),
+        ConnectionState::Connected => String::new(),
+    };
+    match command {
+        Command::Transact { answer, .. } => {
+            let _ = answer.send(Err(TransactError::NotConnected { reason }));
+        }
+        Command::Call { answer, .. } => {
+            let _ = answer.send(Err(CallError::Disconnected));
+        }
+        Command::Lock { state, .. } => {
+            state.send_replace(LockState::Failed(LockFailure::Disconnected));
+        }
+        Command::SetConditions { .. } | Command::ForgetCluster | Command::Reconnect => {}
     }
 }
 

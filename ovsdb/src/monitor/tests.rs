@@ -85,3 +85,19 @@ fn narrows_to_the_servers_schema() {
     let narrowed = schema(r#"{"name":{"type":{"key":"string","min":0,"max":1}}}"#).unwrap();
     assert_eq!(narrowed.tables()[0].columns, [column("name", Shape::Optional)]);
 }
+
+#[test]
+fn a_type_that_is_not_known_is_as_a_column_that_is_not_there() {
+    let text = r#"{"tables":{"T":{"columns":{"name":{"type":"string"},"tag":{"type":"complex"}}}}}"#;
+    let narrowed = monitor().within(&RawValue::from_string(text.to_owned()).unwrap()).unwrap().unwrap();
+    assert_eq!(narrowed.tables()[0].columns, [column("name", Shape::One)]);
+}
+
+#[test]
+fn of_all_that_a_schema_has() {
+    let text = r#"{"name":"D","tables":{"T":{"columns":{
+        "ids":{"type":{"key":"string","value":"string","min":0,"max":"unlimited"}},
+        "name":{"type":"string"},"tag":{"type":{"key":"integer","min":0}},
+        "trunks":{"type":{"key":"integer","min":0,"max":4096}}}}}}"#;
+    assert_eq!(Monitor::of_schema(&text.parse().unwrap()), monitor());
+}

@@ -77,8 +77,9 @@ impl From<i64> for Atom {
 }
 
 impl From<f64> for Atom {
+    /// Minus zero becomes zero, which it equals in a database.
     fn from(value: f64) -> Self {
-        Self::Real(value)
+        Self::Real(value + 0.0)
     }
 }
 
@@ -146,7 +147,7 @@ impl<'de> Visitor<'de> for AtomVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Atom, E> {
-        Ok(Atom::Real(value))
+        Ok(Atom::from(value))
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<Atom, E> {

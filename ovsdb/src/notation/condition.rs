@@ -2,14 +2,14 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use super::{Atom, Value};
 use crate::table::Ref;
 
 /// The comparison of a condition (RFC 7047 section 5.1, `<function>`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Function {
     /// Less than; integers and reals.
     #[serde(rename = "<")]
@@ -51,6 +51,13 @@ pub struct Condition {
 impl Serialize for Condition {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         (&self.column, self.function, &self.value).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Condition {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (column, function, value) = Deserialize::deserialize(deserializer)?;
+        Ok(Self { column: Cow::Owned(column), function, value })
     }
 }
 

@@ -54,6 +54,14 @@ impl Committed {
         }
     }
 
+    /// How many rows `select` at this index found; 0 for another operation.
+    pub fn found(&self, operation: usize) -> usize {
+        match self.replies.get(operation) {
+            Some(Reply::Rows(rows)) => rows.len(),
+            _ => 0,
+        }
+    }
+
     /// The rows that `select` at this index found, typed. Rows without `_uuid` get the nil UUID.
     pub fn rows<T: Table>(&self, operation: usize) -> Vec<(Uuid, T)> {
         match self.replies.get(operation) {
@@ -157,6 +165,13 @@ pub enum TransactError {
         /// Why the connection ended.
         reason: String,
     },
+    /// The server gave the transaction up because the database's schema changes, or because we asked it to. In a
+    /// cluster it may be committed nevertheless.
+    #[error("canceled by the database server, outcome unknown: {0}")]
+    Canceled(OperationFailed),
+    /// No answer came in the time that the caller gave; committed or not, nobody knows.
+    #[error("no answer from the database server in time, outcome unknown")]
+    Unanswered,
     /// There is no connection; nothing was sent.
     #[error("not connected to the database: {reason}")]
     NotConnected {
@@ -166,6 +181,13 @@ pub enum TransactError {
     /// The server's answer is not what RFC 7047 says.
     #[error("malformed answer from the database server: {0}")]
     Malformed(String),
+}
+
+impl TransactError {
+    /// Whether the transaction may be committed all the same.
+    pub fn is_outcome_unknown(&self) -> bool {
+        matches!(self, Self::Disconnected { .. } | Self::Canceled(_) | Self::Unanswered | Self::Malformed(_))
+    }
 }
 
 #[derive(Deserialize)]
@@ -225,6 +247,7 @@ impl From<OperationFailed> for TransactError {
             "duplicate uuid" => Self::DuplicateUuid(failed),
             "timed out" => Self::Conflict(failed),
             "not owner" => Self::NotOwner(failed),
+            "canceled" => Self::Canceled(failed),
             _ => Self::Refused(failed),
         }
     }

@@ -166,3 +166,18 @@ proptest! {
         prop_assert_eq!(Value::with_difference(Some(&from), difference, Shape::Map), to);
     }
 }
+
+#[test]
+fn conditions_are_read_as_they_are_written() {
+    for text in [r#"["i","==",1]"#, r#"["ids","includes",["map",[["k","v"]]]]"#, r#"["r","<=",0.5]"#] {
+        let condition: Condition = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&condition).unwrap(), text);
+    }
+    assert!(serde_json::from_str::<Condition>(r#"["i","=",1]"#).is_err());
+}
+
+#[test]
+fn minus_zero_is_zero() {
+    assert_eq!(Atom::from(-0.0), Atom::from(0.0));
+    assert_eq!(read("-0.0"), Value::from(0.0));
+}

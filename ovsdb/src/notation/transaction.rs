@@ -26,6 +26,16 @@ impl Transaction {
         &mut self.operations
     }
 
+    /// A row that the transaction inserts under a UUID chosen by us: as long as it is there, the server refuses the
+    /// transaction when it is sent again ([`TransactError::DuplicateUuid`](super::TransactError)). `None`: there is
+    /// none, and sent twice the transaction may be carried out twice.
+    pub fn chosen_row(&self) -> Option<(&str, Uuid)> {
+        self.operations.iter().find_map(|operation| match operation {
+            Operation::Insert { table, uuid: Some(uuid), .. } => Some((&**table, *uuid)),
+            _ => None,
+        })
+    }
+
     /// Appends an operation and gives its index, by which the results name it.
     pub fn push(&mut self, operation: Operation) -> usize {
         self.operations.push(operation);

@@ -32,8 +32,15 @@ impl TableRows {
         Self { rows: SharedMap::default(), indexes: vec![SharedMap::default(); indexes].into() }
     }
 
-    /// Fills an empty table.
-    pub(super) fn load(&mut self, rows: Vec<(Uuid, Row)>, spec: &MonitoredTable, indexings: &[Indexing]) {
+    /// Fills an empty table. A UUID that is there twice is given back, and the table is no good.
+    pub(super) fn load(
+        &mut self,
+        mut rows: Vec<(Uuid, Row)>,
+        spec: &MonitoredTable,
+        indexings: &[Indexing],
+    ) -> Option<Uuid> {
+        rows.sort_unstable_by_key(|row| row.0);
+        let twice = rows.windows(2).find(|pair| pair[0].0 == pair[1].0).map(|pair| pair[0].0);
         for (index, indexing) in self.indexes.iter_mut().zip(indexings) {
             let mut entries = Vec::new();
             for (uuid, row) in &rows {
@@ -42,6 +49,7 @@ impl TableRows {
             *index = SharedMap::of(entries);
         }
         self.rows = SharedMap::of(rows);
+        twice
     }
 
     /// Applies the update of one row.

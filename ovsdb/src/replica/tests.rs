@@ -62,6 +62,10 @@ fn an_update_that_does_not_fit_is_an_error() {
         let error = replica().apply(updates(vec![(1, change)])).unwrap_err();
         assert!(matches!(error, ReplicaError::UnknownRow { .. }), "{error}");
     }
+    // Twice in one dump.
+    let twice = updates(vec![(1, RowUpdate::Insert(named("a"))), (1, RowUpdate::Insert(named("b")))]);
+    let error = replica().apply(twice).unwrap_err();
+    assert!(matches!(error, ReplicaError::KnownRow { .. }), "{error}");
     let mut replica = replica();
     replica.apply(updates(vec![(1, RowUpdate::Insert(named("a")))])).unwrap();
     replica.apply(updates(vec![(1, RowUpdate::Replace(named("b")))])).unwrap();

@@ -1,26 +1,42 @@
 use std::sync::Arc;
 
-use serde::de::IgnoredAny;
 use serde_json::json;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{Event, Request, Session, SessionError};
-use crate::monitor::{Monitor, Updates};
+use super::{Event, MemberError, Request, Session, SessionError};
+use crate::monitor::{Conditions, Monitor, MonitorCondition, Updates};
 use crate::notation::ServerError;
 
 /// Our name for the one monitor of the connection.
-const MONITOR_ID: &str = "replica";
+pub(super) const MONITOR_ID: &str = "replica";
 
 /// The monitor of a connection, from the first request to the updates.
 #[derive(Debug)]
 pub(super) struct Monitoring {
+    /// Without conditions: they change, and the copy's columns do not.
     monitor: Arc<Monitor>,
+    /// As the monitor is asked for.
+    conditions: Conditions,
     last_transaction: Option<Uuid>,
+    /// Columns of the copy that `last_transaction` stands for.
+    copied: Arc<Monitor>,
+    /// As asked for; `monitor` lacks what the server lacks.
+    wanted: Arc<Monitor>,
     method: Method,
-    /// Why the server refused the monitor as first asked for, while and after its schema is looked at.
-    refused: Option<ServerError>,
-    established: bool,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Not asked for yet, or canceled by the server: its schema is read first.
+    AwaitsSchema,
+    /// All is known to ask for it but what the server says of its copy.
+    AwaitsServer,
+    /// The server makes the dump.
+    Requested,
+    /// Updates follow.
+    Established,
 }
 
 /// Newest first; an older server gets the next.
@@ -53,32 +69,55 @@ impl Method {
 }
 
 impl Monitoring {
-    pub(super) fn new(monitor: Arc<Monitor>, last_transaction: Option<Uuid>) -> Self {
-        let method = Method::MonitorCondSince;
-        Self { monitor, last_transaction, method, refused: None, established: false }
+    pub(super) fn new(wanted: Arc<Monitor>, copied: Arc<Monitor>, last_transaction: Option<Uuid>) -> Self {
+        let (method, stage) = (Method::MonitorCondSince, Stage::AwaitsSchema);
+        let conditions = wanted.conditions().clone();
+        let wanted = match conditions.is_empty() {
+            true => wanted,
+            false => Arc::new(Arc::unwrap_or_clone(wanted).with_conditions(Conditions::new())),
+        };
+        Self { monitor: wanted.clone(), conditions, last_transaction, copied, wanted, method, stage }
+    }
+
+    /// What the server monitors.
+    pub(super) fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
+
+    /// A condition is in force, and is to be when the monitor is asked for again.
+    pub(super) fn condition_changed(&mut self, table: &str, condition: &MonitorCondition) {
+        self.conditions.insert(table.to_owned().into(), condition.clone());
+    }
+
+    /// Whether the server can be told which rows: it could not before Open vSwitch 2.6.
+    pub(super) fn has_conditions(&self) -> bool {
+        self.method != Method::Monitor
     }
 
     pub(super) fn is_established(&self) -> bool {
-        self.established
+        self.stage == Stage::Established
     }
 
-    /// `update` and `update2`: `[id, updates]`; `update3`: `[id, transaction, updates]`.
-    pub(super) fn updated(&self, method: &str, params: &RawValue) -> Result<Option<Event>, SessionError> {
-        let malformed = |source| SessionError::Malformed { what: "update", source };
-        let (transaction, updates) = if method == "update3" {
-            let (_, transaction, updates): (IgnoredAny, Uuid, &RawValue) =
-                serde_json::from_str(params.get()).map_err(malformed)?;
-            (known(transaction), updates)
-        } else {
-            let (_, updates): (IgnoredAny, &RawValue) =
-                serde_json::from_str(params.get()).map_err(malformed)?;
-            (None, updates)
-        };
-        if !self.established {
+    pub(super) fn awaits_server(&self) -> bool {
+        self.stage == Stage::AwaitsServer
+    }
+
+    pub(super) fn awaits_dump(&self) -> bool {
+        self.stage == Stage::Requested
+    }
+
+    /// Reads the updates of a notification; only `update3` names the transaction.
+    pub(super) fn updated(
+        &self,
+        transaction: Option<Uuid>,
+        updates: &RawValue,
+    ) -> Result<Option<Event>, SessionError> {
+        if !self.is_established() {
             return Ok(None);
         }
+        let malformed = |source| SessionError::Malformed { what: "update", source };
         let updates = Updates::parse(&self.monitor, updates).map_err(malformed)?;
-        Ok(Some(Event::Updated { updates, transaction }))
+        Ok(Some(Event::Updated { updates, transaction: transaction.and_then(known) }))
     }
 }
 
@@ -90,14 +129,33 @@ fn known(transaction: Uuid) -> Option<Uuid> {
 impl Session {
     pub(super) fn request_monitor(&mut self) -> Result<(), SessionError> {
         let method = self.monitoring.method;
-        let requests = self.monitoring.monitor.requests();
+        let none = Conditions::new();
+        let conditions = if self.monitoring.has_conditions() { &self.monitoring.conditions } else { &none };
+        let requests = self.monitoring.monitor.requests(conditions);
         let params = if method == Method::MonitorCondSince {
             let last = self.monitoring.last_transaction.unwrap_or(Uuid::nil());
             json!([&*self.database, MONITOR_ID, requests, last.to_string()])
         } else {
             json!([&*self.database, MONITOR_ID, requests])
         };
+        self.monitoring.stage = Stage::Requested;
         self.request(method.name(), &params, Request::Monitor).map(drop)
+    }
+
+    /// The server converted the database and dropped the monitor. Rows were migrated without updates: all is
+    /// asked for anew.
+    pub(super) fn monitor_canceled(&mut self) -> Result<(), SessionError> {
+        // While the schema is awaited, the one that comes is the new one.
+        let asked_already = self.in_flight.values().any(|request| matches!(request, Request::Schema));
+        self.monitoring.stage = Stage::AwaitsSchema;
+        self.monitoring.last_transaction = None;
+        if asked_already { Ok(()) } else { self.request_schema() }
+    }
+
+    /// The server's idea of a column's cardinality says how its updates are read.
+    pub(super) fn request_schema(&mut self) -> Result<(), SessionError> {
+        let database = self.database.clone();
+        self.request("get_schema", &[&*database], Request::Schema).map(drop)
     }
 
     pub(super) fn monitor_answered(
@@ -118,31 +176,23 @@ impl Session {
             (false, None, result)
         };
         let updates = Updates::parse(&monitoring.monitor, updates).map_err(malformed)?;
-        monitoring.established = true;
+        monitoring.stage = Stage::Established;
         let monitor = monitoring.monitor.clone();
         self.events.push_back(Event::Monitored { monitor, updates, resumed, transaction });
-        Ok(())
+        self.events.append(&mut self.held);
+        self.request_condition_changes()
     }
 
-    /// An older server, an unknown database, or a table or column that this server does not have. Its schema
-    /// is asked for only now, so that the usual connection does without.
+    /// An older server, or one that will not.
     fn monitor_failed(&mut self, error: ServerError) -> Result<(), SessionError> {
-        let database = self.database.to_string();
-        if error.error == "unknown database" {
-            return Err(SessionError::NoSuchDatabase(database));
+        let older = if error.error == "unknown method" { self.monitoring.method.older() } else { None };
+        match older {
+            Some(older) => {
+                self.monitoring.method = older;
+                self.request_monitor()
+            }
+            None => Err(self.refused(error)),
         }
-        if error.error == "unknown method" {
-            let Some(older) = self.monitoring.method.older() else {
-                return Err(SessionError::MonitorRefused { database, error });
-            };
-            self.monitoring.method = older;
-            return self.request_monitor();
-        }
-        if self.monitoring.refused.is_some() {
-            return Err(SessionError::MonitorRefused { database, error });
-        }
-        self.monitoring.refused = Some(error);
-        self.request("get_schema", &[&*database], Request::Schema).map(drop)
     }
 
     pub(super) fn schema_answered(
@@ -151,23 +201,28 @@ impl Session {
     ) -> Result<(), SessionError> {
         let schema = match outcome {
             Ok(schema) => schema.unwrap_or(RawValue::NULL),
-            Err(error) => {
-                return Err(SessionError::MonitorRefused { database: self.database.to_string(), error });
-            }
+            Err(error) => return Err(self.refused(error)),
         };
         let malformed = |source| SessionError::Malformed { what: "schema", source };
-        match self.monitoring.monitor.within(schema).map_err(malformed)? {
-            Some(narrowed) => {
-                // A resume would miss what the narrower monitor of before did not hold.
-                self.monitoring.last_transaction = None;
-                self.monitoring.monitor = Arc::new(narrowed);
-                self.request_monitor()
-            }
-            None => {
-                let empty = ServerError { error: String::new(), details: String::new() };
-                let error = self.monitoring.refused.take().unwrap_or(empty);
-                Err(SessionError::MonitorRefused { database: self.database.to_string(), error })
-            }
+        let monitoring = &mut self.monitoring;
+        monitoring.monitor = match monitoring.wanted.within(schema).map_err(malformed)? {
+            Some(narrowed) => Arc::new(narrowed),
+            None => monitoring.wanted.clone(),
+        };
+        if monitoring.monitor != monitoring.copied {
+            // A resume would miss what the copy does not hold.
+            monitoring.last_transaction = None;
+        }
+        monitoring.stage = Stage::AwaitsServer;
+        if self.server.is_awaited() { Ok(()) } else { self.request_monitor() }
+    }
+
+    fn refused(&self, error: ServerError) -> SessionError {
+        let database = self.database.to_string();
+        match error.error.as_str() {
+            "unknown database" => SessionError::NoSuchDatabase(database),
+            "database not available" => MemberError::NotJoined.into(),
+            _ => SessionError::MonitorRefused { database, error },
         }
     }
 }

@@ -1,9 +1,11 @@
+mod conditions;
+
 use std::borrow::Cow;
 
 use serde_json::Value as Json;
 
 use super::*;
-use crate::monitor::{MonitoredColumn, MonitoredTable};
+use crate::monitor::{Conditions, MonitoredColumn, MonitoredTable};
 use crate::notation::Operation;
 use crate::table::Shape;
 
@@ -14,16 +16,50 @@ struct Test {
     now: Instant,
 }
 
+const SCHEMA: &str =
+    r#"{"name":"D","tables":{"T":{"columns":{"name":{"type":"string"},"novelty":{"type":"string"}}}}}"#;
+
 impl Test {
-    fn new() -> Self {
+    /// A session that has asked for nothing but what the server says of itself.
+    fn begin(configure: impl FnOnce(&mut SessionConfig)) -> Self {
         let columns = ["name", "novelty"]
             .map(|name| MonitoredColumn { name: Cow::Borrowed(name), shape: Shape::One })
             .into();
-        let monitor = Monitor::dynamic("D", vec![MonitoredTable { name: "T".into(), columns }]);
+        let monitor = Arc::new(Monitor::dynamic("D", vec![MonitoredTable { name: "T".into(), columns }]));
         let now = Instant::now();
-        let config =
-            SessionConfig { monitor: Arc::new(monitor), last_transaction: None, probe_interval: Some(PROBE) };
+        let mut config = SessionConfig {
+            monitor: monitor.clone(),
+            last_transaction: None,
+            copied: monitor,
+            leader_only: false,
+            seen: ClusterSeen::default(),
+            probe_interval: Some(PROBE),
+        };
+        configure(&mut config);
         Self { session: Session::new(config, now).unwrap(), now }
+    }
+
+    fn with_conditions(conditions: Conditions) -> Self {
+        Self::asking(SCHEMA, |config| {
+            let monitor = Monitor::clone(&config.monitor).with_conditions(conditions);
+            config.monitor = Arc::new(monitor);
+        })
+    }
+
+    /// A session with a server that says nothing of itself, about to ask for its copy.
+    fn new() -> Self {
+        Self::asking(SCHEMA, |_| {})
+    }
+
+    fn asking(schema: &str, configure: impl FnOnce(&mut SessionConfig)) -> Self {
+        let mut test = Self::begin(configure);
+        let (id, method, params) = test.sent_one();
+        assert_eq!((method.as_str(), &params[0]), ("monitor_cond", &json!("_Server")));
+        test.refuse(id, r#"{"error":"unknown database","details":"d"}"#).unwrap();
+        let (id, method, params) = test.sent_one();
+        assert_eq!((method.as_str(), params), ("get_schema", json!(["D"])));
+        test.answer(id, schema);
+        test
     }
 
     /// A session whose replica is there.
@@ -109,23 +145,35 @@ fn no_monitor_at_all_is_an_error() {
 }
 
 #[test]
-fn looks_at_the_schema_only_when_refused() {
-    let mut test = Test::new();
-    let (id, ..) = test.sent_one();
-    test.refuse(id, r#"{"error":"syntax error","details":"no column novelty"}"#).unwrap();
-    let (id, method, params) = test.sent_one();
-    assert_eq!((method.as_str(), params), ("get_schema", json!(["D"])));
-    test.answer(id, r#"{"name":"D","tables":{"T":{"columns":{"name":{"type":"string"}}}}}"#);
+fn asks_for_what_the_server_has() {
+    let schema = r#"{"name":"D","tables":{"T":{"columns":{"name":{"type":{"key":"string","min":0}}}}}}"#;
+    let mut test = Test::asking(schema, |config| config.last_transaction = Some(Uuid::from_u128(9)));
     let (id, method, params) = test.sent_one();
     assert_eq!(method, "monitor_cond_since");
     assert_eq!(params[2], json!({"T": [{"columns": ["name"]}]}));
-    let error = test.refuse(id, r#"{"error":"syntax error","details":"still"}"#).unwrap_err();
+    assert_eq!(params[3], json!(Uuid::nil()), "the copy held more");
+    let error = test.refuse(id, r#"{"error":"syntax error","details":"no"}"#).unwrap_err();
     assert!(matches!(error, SessionError::MonitorRefused { .. }), "{error}");
+
+    let copied = Monitor::dynamic(
+        "D",
+        vec![MonitoredTable {
+            name: "T".into(),
+            columns: vec![MonitoredColumn { name: "name".into(), shape: Shape::Optional }],
+        }],
+    );
+    let mut test = Test::asking(schema, |config| {
+        config.last_transaction = Some(Uuid::from_u128(9));
+        config.copied = copied.into();
+    });
+    assert_eq!(test.sent_one().2[3], json!(Uuid::from_u128(9)), "the copy held the same");
 }
 
 #[test]
 fn an_unknown_database_is_an_error() {
-    let mut test = Test::new();
+    let mut test = Test::begin(|_| {});
+    let (id, ..) = test.sent_one();
+    test.refuse(id, r#""unknown method""#).unwrap();
     let (id, ..) = test.sent_one();
     let error = test.refuse(id, r#"{"error":"unknown database","details":"d"}"#).unwrap_err();
     assert!(matches!(error, SessionError::NoSuchDatabase(name) if name == "D"));
@@ -187,6 +235,12 @@ fn is_patient_while_the_server_makes_the_dump() {
     test.advance(PROBE * 3).unwrap();
     assert!(test.sent().is_empty());
     assert_eq!(test.session.poll_timeout(), Some(test.now - PROBE * 3 + PATIENCE_FOR_DUMP));
+    // Not in total: as long as it comes in, it may take its time.
+    for byte in "{\"id\":2,  ".chars() {
+        test.now += PATIENCE_FOR_DUMP - Duration::from_millis(1);
+        test.receive(&byte.to_string()).unwrap();
+        assert_eq!(test.session.poll_timeout(), Some(test.now + PATIENCE_FOR_DUMP));
+    }
 }
 
 #[test]
@@ -203,7 +257,7 @@ fn answers_find_their_request_in_any_order() {
     assert!(matches!(test.event(), Event::Transacted { id, outcome: Ok(_) } if id == third));
     assert!(matches!(test.event(), Event::Answered { id, outcome: Ok(_) } if id == second));
     assert!(
-        matches!(test.event(), Event::Transacted { id, outcome: Err(TransactError::Refused(_)) } if id == first)
+        matches!(test.event(), Event::Transacted { id, outcome: Err(TransactError::Canceled(_)) } if id == first)
     );
     test.answer(ids[2].clone(), "[{}]");
     assert!(test.session.poll_event().is_none(), "answered already");
@@ -237,3 +291,5 @@ fn garbage_ends_the_connection() {
     }
     Test::monitored().receive(r#"{"method":"novelty","params":[],"id":null}"#).unwrap();
 }
+
+mod cluster;

@@ -170,6 +170,13 @@ impl<T, K: AtomType + Ord, V: AtomType> Column<T, BTreeMap<K, V>> {
         self.change(Mutator::Delete, set_of::<K>(keys))
     }
 
+    /// Remove these pairs; where the key has another value it stays.
+    pub fn remove_pairs(self, pairs: impl IntoIterator<Item = (impl Into<K>, impl Into<V>)>) -> Change<T> {
+        let pairs: BTreeMap<K, V> =
+            pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+        self.change(Mutator::Delete, pairs.to_value())
+    }
+
     /// Rows whose map holds this pair.
     pub fn has(self, key: impl Into<K>, value: impl Into<V>) -> Where<T> {
         let pair = Value::map([(key.into().to_atom(), value.into().to_atom())]);

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::table::{ColumnSpec, Shape};
+use crate::table::{ColumnSpec, ColumnType, Real, Shape};
 use crate::{Atom, Column, Operation, Ref, Table, Value, Where};
 
 crate::enumeration! {
@@ -97,13 +97,15 @@ fn typed_operations_in_the_words_of_the_rfc() {
             Thing::COUNT.increment(-1),
             Thing::IDS.put([("k", "v")]),
             Thing::IDS.remove(["l"]),
+            Thing::IDS.remove_pairs([("m", "w")]),
         ],
     );
     assert_eq!(
         written(&mutate),
         json!({"op": "mutate", "table": "Thing", "where": [["_uuid", "==", reference]], "mutations": [
             ["things", "insert", reference], ["count", "+=", -1],
-            ["ids", "delete", "k"], ["ids", "insert", ["map", [["k", "v"]]]], ["ids", "delete", "l"]]})
+            ["ids", "delete", "k"], ["ids", "insert", ["map", [["k", "v"]]]], ["ids", "delete", "l"],
+            ["ids", "delete", ["map", [["m", "w"]]]]]})
     );
     let delete = Operation::delete(Thing::COUNT.gt(1).and(Thing::IDS.has("k", "v")));
     assert_eq!(
@@ -132,4 +134,11 @@ fn a_string_outside_of_an_enumeration_is_kept() {
     assert_eq!(Mode::from("paranoid").to_string(), "paranoid");
     let row: Thing = super::decode([("mode", &Value::from("paranoid"))].into_iter());
     assert_eq!(row.mode, Some(Mode::Unknown("paranoid".into())));
+}
+
+#[test]
+fn a_set_of_reals_is_in_the_order_of_numbers() {
+    let reals = BTreeSet::<Real>::from_value(&Value::set([1.into(), 0.5.into(), (-2.25).into()])).unwrap();
+    assert_eq!(reals.iter().map(|real| real.0).collect::<Vec<_>>(), [-2.25, 0.5, 1.0]);
+    assert_eq!(reals.to_value(), Value::set([(-2.25).into(), 0.5.into(), 1.0.into()]));
 }

@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
@@ -87,7 +88,49 @@ impl AtomType for f64 {
     }
 
     fn to_atom(&self) -> Atom {
-        Atom::Real(*self)
+        Atom::from(*self)
+    }
+}
+
+/// A real as element of a set or key of a map, for which it needs an order: numbers by size, then NaN.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Real(pub f64);
+
+impl Ord for Real {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Real {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Real {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Real {}
+
+impl From<f64> for Real {
+    fn from(value: f64) -> Self {
+        Self(value)
+    }
+}
+
+impl AtomType for Real {
+    const EXPECTED: &'static str = f64::EXPECTED;
+
+    fn from_atom(atom: &Atom) -> Option<Self> {
+        f64::from_atom(atom).map(Self)
+    }
+
+    fn to_atom(&self) -> Atom {
+        self.0.to_atom()
     }
 }
 

@@ -1,4 +1,4 @@
-use flowport_ovsdb::client::ConnectError;
+use flowport_ovsdb::client::{ConnectError, ConnectionState};
 use flowport_ovsdb::{Remote, Remotes};
 
 use super::*;
@@ -48,10 +48,7 @@ async fn columns_that_are_not_monitored_stay_at_their_default() {
 #[tokio::test]
 async fn over_tcp() {
     let server = server();
-    let log = server.log();
-    let port = log.split("listening on port ").nth(1).expect("the log names the TCP port");
-    let port = port.split_whitespace().next().unwrap();
-    let remotes = format!("unix:/nowhere/db.sock,tcp:127.0.0.1:{port}").parse().unwrap();
+    let remotes = format!("unix:/nowhere/db.sock,tcp:127.0.0.1:{}", server.port()).parse().unwrap();
     let client = Client::connect(&remotes, monitor(), ConnectOptions::default()).await.unwrap();
     add_bridge(&client, "br0").await;
     assert_eq!(client.replica().count::<Bridge>(), 1);
@@ -71,7 +68,7 @@ async fn says_why_not() {
     assert!(matches!(error, ConnectError::NoSuchSocket { .. }), "{error:?}");
 
     let error = refused(&"ssl:127.0.0.1:6640".parse().unwrap(), monitor()).await;
-    assert!(matches!(error, ConnectError::Unsupported { .. }), "{error:?}");
+    assert!(matches!(error, ConnectError::NoTlsOptions { .. }), "{error:?}");
 
     server.kill();
     let error = refused(&server.remotes(), monitor()).await;
@@ -97,4 +94,20 @@ async fn the_connection_ends_with_the_last_handle() {
     let mut replica = client.subscribe();
     drop((client.clone(), client));
     within(replica.changed()).await.expect_err("nobody is left to change it");
+}
+
+#[tokio::test]
+async fn over_a_stream_that_is_connected_already() {
+    let mut server = server();
+    let stream = tokio::net::UnixStream::connect(server.socket()).await.unwrap();
+    let remote = Remote::Unix(server.socket());
+    let client = Client::over(stream, remote, monitor(), ConnectOptions::default()).await.unwrap();
+    add_bridge(&client, "br0").await;
+    assert_eq!(client.replica().count::<Bridge>(), 1);
+
+    let mut changes = client.changes();
+    server.kill();
+    let end = tokio::time::timeout(Duration::from_secs(30), changes.next()).await;
+    assert!(end.expect("the client is closed with its stream").is_none());
+    assert!(matches!(*client.state().borrow(), ConnectionState::Disconnected { .. }));
 }

@@ -3,13 +3,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 #[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "the other tests use the rest")]
 mod support;
 
+mod cluster;
+mod conditions;
 mod connect;
 mod lock;
 mod random;
 mod reconnect;
 mod schema;
+mod storm;
 mod transact;
 mod updates;
 

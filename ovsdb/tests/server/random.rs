@@ -14,7 +14,7 @@ use flowport_ovsdb::{Index, Replica, Table, Uuid};
 
 use super::reconnect::eager;
 use super::*;
-use steps::{Random, step};
+pub(crate) use steps::{Random, step};
 use tables::{Bridge, Interface, Mirror, Port, QoS, Queue, monitor};
 
 /// Enough for each kind of step to meet each other; a seed is one run.
@@ -170,7 +170,7 @@ async fn updates_and_a_fresh_dump_agree() {
         let (writer, reader) = (connect(&server).await, connect(&server).await);
         let (mut changes, mut followed) = (reader.changes(), Followed::default());
         writer.transact(steps::beginning()).await.unwrap();
-        let mut random = Random::new(seed);
+        let mut random = Random(seed);
         let committed = walk(&writer, &mut random, STEPS).await;
         assert!(committed > STEPS / 2, "seed {seed}: {committed} of {STEPS} steps did something");
         let fresh = compare(&server, [&writer, &reader], seed).await;

@@ -86,6 +86,36 @@ async fn a_transaction_in_flight_has_an_unknown_outcome() {
 }
 
 #[tokio::test]
+async fn who_waits_for_an_outcome_waits_for_a_server() {
+    let mut server = server();
+    let client = Client::connect(&server.remotes(), monitor(), eager()).await.unwrap();
+    let bridge = add_bridge(&client, "br0").await;
+    server.kill();
+    let mut state = client.state();
+    within(state.wait_for(|state| matches!(state, ConnectionState::Disconnected { .. }))).await.unwrap();
+    let waiting: Vec<_> = (0..20)
+        .map(|index| {
+            let (client, transaction) = (client.clone(), add_port(bridge, &format!("p{index}")));
+            tokio::spawn(async move {
+                match index % 2 {
+                    0 => client.transact_until(transaction, soon()).await,
+                    _ => client.transact_grouped_until(transaction, soon()).await,
+                }
+            })
+        })
+        .collect();
+    let passed = client.transact_until(add_port(bridge, "p20"), Instant::now()).await.unwrap_err();
+    assert!(matches!(passed, TransactError::NotConnected { .. }), "{passed:?}");
+    server.restart();
+    for outcome in waiting {
+        within(outcome).await.unwrap().unwrap();
+    }
+    assert_eq!(client.replica().count::<Port>(), 21);
+    let conflict = client.transact_until(add_port(bridge, "p0"), soon()).await.unwrap_err();
+    assert!(matches!(conflict, TransactError::Constraint { .. }), "a refusal is the answer: {conflict:?}");
+}
+
+#[tokio::test]
 async fn a_server_that_stands_still_is_given_up() {
     let server = server();
     let options = ConnectOptions { probe_interval: Some(Duration::from_millis(50)), ..eager() };
@@ -96,18 +126,36 @@ async fn a_server_that_stands_still_is_given_up() {
     let silent = tokio::time::timeout(Duration::from_millis(400), state.changed()).await;
     assert!(silent.is_err(), "{:?}", *state.borrow());
 
-    signal("STOP", server.pid());
+    server.signal("STOP");
     let given_up =
         within(state.wait_for(|state| matches!(state, ConnectionState::Disconnected { .. }))).await;
     let reason = format!("{:?}", *given_up.unwrap());
-    signal("CONT", server.pid());
+    server.signal("CONT");
     assert!(reason.contains("no sign of life"), "{reason}");
     within(state.wait_for(|state| *state == ConnectionState::Connected)).await.unwrap();
     add_bridge(&client, "br0").await;
     client.transact(Transaction::new().with(Operation::select(Where::<Bridge>::all()))).await.unwrap();
 }
 
-fn signal(name: &str, pid: u32) {
-    let status = std::process::Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
-    assert!(status.expect("kill runs").success());
+#[tokio::test]
+async fn a_connection_is_given_up_for_another_without_delay() {
+    let server = server();
+    let minute = Duration::from_secs(60);
+    let options = ConnectOptions { min_backoff: minute, max_backoff: minute, ..ConnectOptions::default() };
+    let client = Client::connect(&server.remotes(), monitor(), options).await.unwrap();
+    add_bridge(&client, "br0").await;
+    for vlan in [1, 2] {
+        let mut state = client.state();
+        state.mark_unchanged();
+        client.reconnect().await;
+        tokio::time::timeout(minute / 2, state.changed()).await.expect("given up").unwrap();
+        let connected = state.wait_for(|state| *state == ConnectionState::Connected);
+        tokio::time::timeout(minute / 2, connected).await.expect("connected again").unwrap();
+        let mut transaction = Transaction::new();
+        transaction.mutate(Where::all(), [Bridge::FLOOD_VLANS.insert([vlan])]);
+        client.transact(transaction).await.unwrap();
+    }
+    let replica = client.replica();
+    let (_, bridge) = replica.find(|bridge: &Bridge| bridge.name == "br0").unwrap();
+    assert_eq!(bridge.flood_vlans, [1, 2].into());
 }

@@ -8,15 +8,10 @@ use flowport_ovsdb::{Mutation, Operation, Ref, Replica, Table, Transaction, Uuid
 use super::tables::{Bridge, Interface, Mirror, Port, QoS, Queue};
 use crate::{FailMode, Root};
 
-/// xorshift64*: the same steps for the same seed on every machine.
-pub(crate) struct Random(u64);
+/// xorshift64*: the same steps for the same seed, which is not 0, on every machine.
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    /// Not 0.
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
     fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -24,7 +19,7 @@ impl Random {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.next() as usize % bound
     }
 
