@@ -37,10 +37,10 @@ const FROM_TUNNEL: u64 = 1 << 32;
 /// The bit of `metadata` that is set for packets which came by another way from other hosts.
 const FROM_LINK: u64 = 1 << 33;
 /// The bit of `metadata` that is set for those who ask for an address that no endpoint here is known to have.
-const QUESTION: u64 = 1 << 34;
+pub const QUESTION: u64 = 1 << 34;
 /// The bit of `metadata` that is set for what an endpoint of this bridge sends.
 const FROM_ENDPOINT: u64 = 1 << 35;
 /// The bit of `metadata` that is set for what no other endpoint may have.
-const ISOLATED: u64 = 1 << 36;
+pub const ISOLATED: u64 = 1 << 36;
 /// All bits of `metadata` that the pipeline uses.
 const METADATA_MASK: u64 = NETWORK_MASK | FROM_TUNNEL | FROM_LINK | QUESTION | FROM_ENDPOINT | ISOLATED;

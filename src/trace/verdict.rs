@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use crate::model::{Attachment, EndpointId, Mac, OWN_COOKIES, OWN_COOKIES_MASK, TunnelKind, Vlan};
 use crate::ovsdb::{SurveyedBridge, SurveyedPort};
-use crate::pipeline::{CLASSIFY, FLOOD, FORWARD, GUARD, NETWORK_MASK, RESPOND, Table};
+use crate::pipeline::{
+    CLASSIFY, FLOOD, FORWARD, GUARD, ISOLATED, NETWORK_MASK, OUTPUT, QUESTION, RESPOND, Table,
+};
 
 use super::Told;
 use super::packet::{Packet, Protocol};
@@ -234,12 +236,14 @@ impl Scene {
                     say(format!("on to {table}"));
                 }
                 "write_metadata" => {
-                    let bits = value.split('/').next().unwrap_or_default().trim_start_matches("0x");
-                    let network = u64::from_str_radix(bits, 16).unwrap_or_default() & NETWORK_MASK;
-                    say(if network == 0 {
-                        "untagged network".into()
-                    } else {
-                        format!("network of VLAN {network}")
+                    let number = |hex: &str| u64::from_str_radix(hex.trim_start_matches("0x"), 16).ok();
+                    let (bits, mask) = value.split_once('/').unwrap_or((value, "0xffffffffffffffff"));
+                    let (bits, mask) = (number(bits).unwrap_or_default(), number(mask).unwrap_or_default());
+                    say(match bits & NETWORK_MASK {
+                        _ if mask == QUESTION => "no container here is known to have the address".into(),
+                        _ if mask == ISOLATED => "not for other containers".into(),
+                        0 => "untagged network".into(),
+                        network => format!("network of VLAN {network}"),
                     });
                 }
                 "group" => say("a copy to each member of the network".into()),
@@ -362,7 +366,11 @@ impl Scene {
                 "its flow entries let it go nowhere".into(),
                 format!("`ovs-ofctl dump-flows {}` shows them", last.bridge),
             ),
-            _ => ("policy does not allow it".into(), "allow it".into()),
+            (None, Some(id)) if id == OUTPUT.id => (
+                "containers of its network are kept apart, and no rule allows it".into(),
+                format!("`flowport allow {0} FROM TO TRAFFIC`, or `flowport set-icc {0} on`", last.bridge),
+            ),
+            _ => ("no entry of its lets it on".into(), "`flowport doctor` looks for the cause".into()),
         };
         Verdict::not(format!("dropped by {name}: {why}"), remedy)
     }
