@@ -53,7 +53,8 @@ impl Observed {
     /// The MTU that the attachment's interface is to have, in bytes: the user's, or what fits every tunnel of its bridge.
     pub fn mtu_for(&self, attachment: &Attachment) -> u32 {
         // A network with a tag carries it inside the tunnel, beyond the overhead of the encapsulation.
-        let tag = if attachment.vlan == Vlan::UNTAGGED { 0 } else { 4 };
+        let is_untagged = attachment.networks().all(|vlan| vlan == Vlan::UNTAGGED);
+        let tag = if is_untagged { 0 } else { 4 };
         let bridge = self.bridges.get(&attachment.bridge);
         let tunnels =
             bridge.into_iter().flat_map(|bridge| &bridge.ports).filter_map(|port| port.tunnel.as_ref());

@@ -137,8 +137,14 @@ impl Did {
     pub fn output(&self) -> Option<&str> {
         match self.action.as_str() {
             "LOCAL" | "IN_PORT" => Some(&self.action),
+            _ if self.is_by_register() => None,
             action => Some(unquoted(action.strip_prefix("output:")?)),
         }
+    }
+
+    /// Whether a copy is sent to the port whose number a register holds.
+    pub fn is_by_register(&self) -> bool {
+        self.action.starts_with("output:NXM_NX_REG")
     }
 
     /// What is wrong with it.

@@ -124,7 +124,7 @@ pub(super) fn named(attachment: &Attachment) -> String {
 }
 
 pub(super) fn account(scene: &Scene, packet: &Packet, reading: &Reading) -> Account {
-    let tables = reading.steps.iter().map(|step| scene.table(step)).collect();
+    let tables = reading.steps.iter().map(|step| scene.table(step, reading)).collect();
     Account { tables, verdict: scene.verdict(packet, reading) }
 }
 
@@ -192,7 +192,7 @@ impl Scene {
         "entry".into()
     }
 
-    fn table(&self, step: &Step) -> TableTold {
+    fn table(&self, step: &Step, reading: &Reading) -> TableTold {
         let table = self
             .bridge(&step.bridge)
             .filter(|bridge| bridge.managed)
@@ -201,7 +201,7 @@ impl Scene {
             None => "no entry for it: dropped".to_owned(),
             Some(entry) => {
                 let owner = self.owner(&step.bridge, entry);
-                let does = self.in_words(step);
+                let does = self.in_words(step, reading);
                 if does.is_empty() { owner } else { format!("{owner}: {}", does.join(", ")) }
             }
         };
@@ -216,7 +216,7 @@ impl Scene {
     }
 
     /// The actions of a step; what is many of a kind is told once.
-    fn in_words(&self, step: &Step) -> Vec<String> {
+    fn in_words(&self, step: &Step, reading: &Reading) -> Vec<String> {
         let mut words: Vec<String> = Vec::new();
         let mut say = |said: String| {
             if !words.contains(&said) {
@@ -253,6 +253,13 @@ impl Scene {
                 // Of a group there may be thousands.
                 _ if done.in_group => {}
                 "LOCAL" => say(format!("to this host ({})", step.bridge)),
+                // A register has the number; of the one copy that is sent the datapath tells the name.
+                "output" if done.is_by_register() => {
+                    reading
+                        .datapath_ports()
+                        .into_iter()
+                        .for_each(|port| say(format!("to {}", self.whose(port))));
+                }
                 "output" => say(format!("to {}", self.whose(done.output().unwrap_or(value)))),
                 "CONTROLLER" => say("to the controller".into()),
                 "drop" => say("dropped".into()),
@@ -279,7 +286,10 @@ impl Scene {
         let (mut returned, mut to_controller) = (false, false);
         for step in &reading.steps {
             to_controller |= step.does("CONTROLLER");
-            if step.does("NORMAL") || step.does("FLOOD") || step.does("ALL") {
+            let by_name = |name| step.does(name);
+            if ["NORMAL", "FLOOD", "ALL"].into_iter().any(by_name)
+                || step.actions.iter().any(Did::is_by_register)
+            {
                 ports.extend(reading.datapath_ports());
             }
             for (port, _) in step.outputs().filter(|(_, trouble)| trouble.is_none()) {
