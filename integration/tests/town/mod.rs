@@ -88,10 +88,15 @@ impl Town {
 
     /// Flow entries and groups of others, which ovs-vswitchd forgets when it ends.
     pub(crate) async fn place_foreign_flows(&self) {
-        for (bridge, cookie) in [("br0", "0xf10e000000000005"), ("br0", "0x7"), ("other", "0xf10f000000000001")] {
+        for (bridge, cookie) in
+            [("br0", "0xf10e000000000005"), ("br0", "0x7"), ("other", "0xf10f000000000001")]
+        {
             let group = format!("group_id={},type=all,bucket=output:77", &cookie[cookie.len() - 1..]);
             ofctl(&self.scene.host, &["--may-create", "mod-group", bridge, &group]).await;
-            let flow = format!("cookie={cookie},table=0,priority=7,in_port={},actions=drop", &cookie[cookie.len() - 1..]);
+            let flow = format!(
+                "cookie={cookie},table=0,priority=7,in_port={},actions=drop",
+                &cookie[cookie.len() - 1..]
+            );
             ofctl(&self.scene.host, &["add-flow", bridge, &flow]).await;
         }
     }
@@ -153,7 +158,10 @@ impl Town {
             let global = link["addr_info"].as_array().cloned().unwrap_or_default();
             let global = global.iter().filter(|address| address["scope"] == "global");
             let addresses: Vec<_> = global.map(|a| format!("{}/{}", a["local"], a["prefixlen"])).collect();
-            inside.insert(name, format!("{} {} {addresses:?} {}", link["address"], link["mtu"], link["operstate"]));
+            inside.insert(
+                name,
+                format!("{} {} {addresses:?} {}", link["address"], link["mtu"], link["operstate"]),
+            );
         }
         inside
     }
