@@ -21,7 +21,7 @@ use tokio::process::Child;
 use town::Town;
 
 /// How long everything may take to be as it should.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(40);
 /// Steps between two looks at everything.
 const STEPS: usize = 8;
 /// Looks at everything between two restarts of the daemon from nothing.
@@ -419,7 +419,10 @@ impl Soak {
             if wrong.is_empty() {
                 break;
             }
-            assert!(start.elapsed() < PATIENCE, "wrong for {PATIENCE:?}: {wrong:#?}");
+            if start.elapsed() > PATIENCE {
+                self.tell().await;
+                panic!("wrong for {PATIENCE:?}: {wrong:#?}");
+            }
         }
         self.learn_unsure().await;
         self.look_inside().await;
@@ -427,6 +430,16 @@ impl Soak {
         scene_same("foreign things", &self.foreign.1, &self.foreign().await.1);
         self.some_ping().await;
         self.look_at_daemon();
+    }
+
+    /// What the daemon and Open vSwitch have to say.
+    async fn tell(&self) {
+        let log = std::fs::read_to_string(self.town.scene.log()).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        println!("{}", lines[lines.len().saturating_sub(60)..].join("\n"));
+        let columns = "--columns=name,ofport,error,external_ids";
+        println!("{}", self.town.scene.tool("ovs-vsctl", &format!("{columns} list interface")).await);
+        println!("{}", self.town.scene.tool("ovs-ofctl", "-O OpenFlow13 dump-flows br0 --no-stats").await);
     }
 
     /// What is wrong with ports, links, flow entries and records.
@@ -471,7 +484,9 @@ impl Soak {
         let records = self.town.scene.records().await;
         let fields = records.iter().map(|record| record.split_whitespace().collect::<Vec<_>>());
         let record = |fields: Vec<&str>| {
-            let (endpoint, vlan) = (fields.get(1)?.trim_matches('"'), fields.last()?);
+            // Addresses, of which there may be several, come first.
+            let [.., endpoint, vlan] = fields[..] else { return None };
+            let endpoint = endpoint.trim_matches('"');
             Some((format!("fp{endpoint}"), vlan.parse().ok()?))
         };
         fields.filter_map(record).collect()

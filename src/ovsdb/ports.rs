@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flowport_ovsdb::{Ref, Transaction, Where};
+use flowport_ovsdb::{Ref, Replica, Transaction, Uuid, Where};
 use flowport_ovsdb_schema::open_vswitch::{Bridge, Interface, OpenVSwitch, Port};
 
 use crate::model::{Attachment, EndpointId};
@@ -24,21 +24,27 @@ impl Database {
             .rows::<OpenVSwitch>()
             .flat_map(|(_, row)| marks::all_detached(&row.external_ids))
             .collect();
+        let lacking = unmarked(&replica, effects);
         for effect in effects {
             match effect {
                 RowEffect::AddPort { attachment, bridge, recorded } => {
-                    let port = insert(&mut transaction, attachment, *recorded);
+                    let port = match lacking.get(attachment.host_link.as_str()) {
+                        Some((port, interface)) => {
+                            set(&mut transaction, attachment, *port, *interface, *recorded);
+                            for (holder, _) in replica.rows::<Bridge>().filter(|(holder, row)| {
+                                holder != bridge && row.ports.contains(&Ref::from(*port))
+                            }) {
+                                removed.entry(Ref::from(holder)).or_default().insert(Ref::from(*port));
+                            }
+                            Ref::from(*port)
+                        }
+                        None => insert(&mut transaction, attachment, *recorded),
+                    };
                     forgotten.extend(Some(attachment.endpoint()).filter(|endpoint| known.contains(endpoint)));
                     added.entry(Ref::from(*bridge)).or_default().insert(port);
                 }
                 RowEffect::SetPort { attachment, port, interface, recorded } => {
-                    let (tag, trunks, vlan_mode) = marks::columns(attachment);
-                    let columns =
-                        [Port::TAG.set(tag), Port::TRUNKS.set(trunks), Port::VLAN_MODE.set(vlan_mode)];
-                    transaction.update(Where::<Port>::row(*port), columns);
-                    let marks = marks_of(attachment, *recorded);
-                    transaction
-                        .mutate(Where::<Interface>::row(*interface), [Interface::EXTERNAL_IDS.put(marks)]);
+                    set(&mut transaction, attachment, *port, *interface, *recorded);
                 }
                 RowEffect::ForgetDetached(endpoint) => forgotten.push(*endpoint),
                 RowEffect::DelPort { bridge, port, detached: endpoint } => {
@@ -66,6 +72,35 @@ impl Database {
         }
         self.commit(transaction).await.map(drop)
     }
+}
+
+/// The Port and Interface rows that have a name of ours, of a port that is to be added, and lack our marks: somebody has
+/// taken these away. No second row can have the name.
+fn unmarked<'a>(replica: &Replica, effects: &'a [RowEffect]) -> BTreeMap<&'a str, (Uuid, Uuid)> {
+    let added: BTreeSet<&str> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            RowEffect::AddPort { attachment, .. } => Some(attachment.host_link.as_str()),
+            _ => None,
+        })
+        .collect();
+    if added.is_empty() {
+        return BTreeMap::new();
+    }
+    let rows = replica.rows::<Port>().filter_map(|(row, port)| {
+        let name = added.get(port.name.as_str())?;
+        let (interface, _) = replica.resolve(&port.interfaces).next()?;
+        Some((*name, (row, interface)))
+    });
+    rows.collect()
+}
+
+fn set(transaction: &mut Transaction, attachment: &Attachment, port: Uuid, interface: Uuid, recorded: bool) {
+    let (tag, trunks, vlan_mode) = marks::columns(attachment);
+    let columns = [Port::TAG.set(tag), Port::TRUNKS.set(trunks), Port::VLAN_MODE.set(vlan_mode)];
+    transaction.update(Where::<Port>::row(port), columns);
+    let marks = marks_of(attachment, recorded);
+    transaction.mutate(Where::<Interface>::row(interface), [Interface::EXTERNAL_IDS.put(marks)]);
 }
 
 fn marks_of(attachment: &Attachment, recorded: bool) -> BTreeMap<String, String> {
