@@ -16,7 +16,6 @@ mod server;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use tokio::net::UnixListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::docker::Docker;
@@ -27,6 +26,8 @@ use crate::reconciler::{Reconciler, Shells};
 use crate::records::{Records, Server as RecordsServer};
 use crate::refused::Refused;
 use crate::state::Scope;
+
+use server::Listening;
 
 /// How long the parts may take to answer when the daemon starts.
 const START_TIME: Duration = Duration::from_secs(30);
@@ -48,25 +49,32 @@ pub struct Config {
 ///
 /// It cannot start: another daemon runs, or a part is missing.
 pub async fn run(config: Config, ready: impl FnOnce()) -> Result<(), Refused> {
-    let begun = Instant::now();
     let [mut interrupt, mut terminate] = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    tokio::select! {
+        ended = rule(&config, ready) => ended,
+        // At any time: also while it waits for parts that do not answer.
+        () = caught(&mut interrupt) => Ok(()),
+        () = caught(&mut terminate) => Ok(()),
+    }
+}
+
+/// Ends by itself only when it cannot start.
+async fn rule(config: &Config, ready: impl FnOnce()) -> Result<(), Refused> {
+    let begun = Instant::now();
     let database = Database::connect(&config.db, START_TIME).await?;
     // The lock first: whoever has it may take the place of a dead daemon's socket.
     let _lock = database.try_lock().await?;
     // Who comes before it is ready is answered when it is.
-    let listener = server::listen(&config.socket)?;
-    let ended = serve(&config, database, listener, begun, ready, [&mut interrupt, &mut terminate]).await;
-    server::leave(&config.socket);
-    ended
+    let listening = server::listen(&config.socket)?;
+    serve(config, database, &listening, begun, ready).await
 }
 
 async fn serve(
     config: &Config,
     database: Database,
-    listener: UnixListener,
+    listening: &Listening<'_>,
     begun: Instant,
     ready: impl FnOnce(),
-    [interrupt, terminate]: [&mut std::io::Result<Signal>; 2],
 ) -> Result<(), Refused> {
     let run_dir = config.socket.parent().map(PathBuf::from).unwrap_or_default();
     let mut records_server = RecordsServer::start(&config.state, &run_dir, begun + START_TIME).await?;
@@ -88,20 +96,18 @@ async fn serve(
     ready();
     tokio::select! {
         () = reconciler.run() => {}
-        () = server::serve(listener, frontend) => {}
+        () = server::serve(listening, frontend) => {}
         () = containers::watch(docker, handle.clone()) => {}
         () = links::watch(link_news, handle) => {}
         () = records_server.keep() => {}
-        _ = caught(interrupt) => {}
-        _ = caught(terminate) => {}
     }
-    tracing::info!("stopping; ports and flows stay as they are");
     Ok(())
 }
 
-async fn caught(signal: &mut std::io::Result<Signal>) -> Option<()> {
+async fn caught(signal: &mut std::io::Result<Signal>) {
     match signal {
-        Ok(signal) => signal.recv().await,
+        Ok(signal) => drop(signal.recv().await),
         Err(_) => std::future::pending().await,
     }
+    tracing::info!("stopping; ports and flows stay as they are");
 }

@@ -8,9 +8,9 @@ mod ports;
 mod show;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use flowport_ovsdb::client::{ConnectError, Lock};
+use flowport_ovsdb::client::{ConnectError, ConnectionState, Lock};
 use flowport_ovsdb::{Client, Committed, ConnectOptions, Monitor, Replica, TransactError, Transaction};
 use flowport_ovsdb_schema::open_vswitch::{Bridge, Interface, OpenVSwitch, Port};
 use tokio::sync::watch;
@@ -113,6 +113,30 @@ impl Database {
     /// Becomes ready whenever the database has changed since the last time.
     pub fn changes(&self) -> watch::Receiver<Arc<Replica>> {
         self.client.subscribe()
+    }
+
+    /// Waits until the connection is there, which makes itself again whenever it was lost; then what the database
+    /// holds has been read too.
+    ///
+    /// # Errors
+    ///
+    /// It is not there before the deadline.
+    pub async fn connected(&self, deadline: Instant) -> Result<(), TransactionFailed> {
+        let mut state = self.client.state();
+        let there = state.wait_for(|state| *state == ConnectionState::Connected);
+        if matches!(tokio::time::timeout_at(deadline.into(), there).await, Ok(Ok(_))) {
+            return Ok(());
+        }
+        let reason = match &*state.borrow() {
+            ConnectionState::Disconnected { reason } => reason.clone(),
+            _ => "no answer".to_owned(),
+        };
+        Err(TransactError::NotConnected { reason }.into())
+    }
+
+    /// Becomes ready whenever the connection was lost or made again.
+    pub fn connection(&self) -> watch::Receiver<ConnectionState> {
+        self.client.state()
     }
 
     fn replica(&self) -> Arc<Replica> {
