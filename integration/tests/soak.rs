@@ -139,6 +139,7 @@ impl Soak {
     }
 
     fn count(&mut self, what: &str) {
+        println!("  {what}");
         *self.done.entry(what.to_owned()).or_default() += 1;
     }
 
@@ -256,7 +257,9 @@ impl Soak {
     /// Runs a command, in the middle of which parts may die.
     async fn command(&mut self, words: &str) -> Came {
         self.count(words.split(' ').next().unwrap());
-        let command = self.town.scene.spawn(&format!("{words} --timeout=20"));
+        // A database that is away is waited for.
+        let timeout = if self.is_up(Part::OvsdbServer) { 20 } else { 1 };
+        let command = self.town.scene.spawn(&format!("{words} --timeout={timeout}"));
         let mut killed = false;
         if self.dice.once_in(5) {
             let within = Duration::from_millis(self.dice.roll(200) as u64);
@@ -323,7 +326,9 @@ impl Soak {
         self.count("sabotage");
         let ours: Vec<String> = self.town.scene.host_ends().await.into_iter().collect();
         let Some(link) = self.dice.one_of(&ours) else { return };
-        match self.dice.roll(5) {
+        let how = self.dice.roll(5);
+        println!("  sabotage {how} of {link}");
+        match how {
             0 => drop(self.town.scene.tool("ip", &format!("link delete {link}")).await),
             1 => drop(self.town.scene.tool("ovs-vsctl", &format!("del-port {link}")).await),
             2 => drop(
@@ -439,7 +444,9 @@ impl Soak {
         println!("{}", lines[lines.len().saturating_sub(60)..].join("\n"));
         let columns = "--columns=name,ofport,error,external_ids";
         println!("{}", self.town.scene.tool("ovs-vsctl", &format!("{columns} list interface")).await);
-        println!("{}", self.town.scene.tool("ovs-ofctl", "-O OpenFlow13 dump-flows br0 --no-stats").await);
+        println!("{}", self.town.scene.tool("ovs-ofctl", "-O OpenFlow13 dump-flows br0").await);
+        println!("{}", self.town.scene.tool("ovs-ofctl", "-O OpenFlow13 dump-ports br0").await);
+        println!("{}", self.town.scene.tool("ip", "-o link").await);
     }
 
     /// What is wrong with ports, links, flow entries and records.
@@ -548,9 +555,13 @@ impl Soak {
                 Some(space) => space.path().to_owned(),
                 None => self.town.netns_of(&home.word).await.expect("it runs"),
             };
-            let ping =
-                async || output_at(&netns, "ping", &["-n", "-c1", "-W1", &to.1]).await.status.success();
-            wait_until(PATIENCE, &format!("{} pings {}", home.word, to.1), ping).await;
+            let start = Instant::now();
+            while !output_at(&netns, "ping", &["-n", "-c1", "-W1", &to.1]).await.status.success() {
+                if start.elapsed() > PATIENCE {
+                    self.tell().await;
+                    panic!("{} does not reach {} of {}", home.word, to.1, self.homes[to.0].word);
+                }
+            }
         }
     }
 

@@ -7,7 +7,8 @@ mod observe;
 mod ports;
 mod show;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use flowport_ovsdb::client::{ConnectError, ConnectionState, Lock};
@@ -31,6 +32,8 @@ pub struct Database {
     client: Client,
     /// The user's word for it.
     address: Arc<str>,
+    /// Ports that we took away, with the configuration's number (`next_cfg`) from which on they are not in it.
+    taken_away: Arc<Mutex<BTreeMap<String, i64>>>,
 }
 
 /// A transaction that changed nothing.
@@ -72,7 +75,7 @@ impl Database {
         let client = Client::connect(&address.remotes, watched(), options)
             .await
             .map_err(|error| no_database(address, &error))?;
-        Ok(Self { client, address: address.as_str().into() })
+        Ok(Self { client, address: address.as_str().into(), taken_away: Arc::default() })
     }
 
     /// Waits until this process may change ports and flows.
