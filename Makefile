@@ -10,11 +10,11 @@ UNIT := --workspace --exclude flowport-integration
 HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 RUNNER := CARGO_TARGET_$(shell echo $(HOST) | tr a-z- A-Z_)_RUNNER
 # With sudo only what the tests read of the environment is kept.
-KEPT := FLOWPORT_EXE,CARGO_MANIFEST_DIR,RUST_BACKTRACE,RUST_LOG
+KEPT := FLOWPORT_EXE,SOAK_MINUTES,SOAK_SEED,CARGO_MANIFEST_DIR,RUST_BACKTRACE,RUST_LOG
 AS_ROOT := $(if $(SUDO),sudo --preserve-env=$(KEPT))
 export FLOWPORT_EXE := $(CURDIR)/target/debug/flowport
 
-.PHONY: help demo deps test test-unit test-root conformance bench test-kernel lint gates generate can-be-root
+.PHONY: help demo deps test test-unit test-root conformance soak bench test-kernel lint gates generate can-be-root
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 14
@@ -41,6 +41,12 @@ conformance: deps ## Open vSwitch's own tests of OVSDB clients, run against ours
 	@.ci/deps 'python3 python3' 'openssl openssl'
 	$(CARGO) build -p flowport-ovsdb-conformance
 	ovsdb/conformance/run target/debug/flowport-ovsdb-conformance
+
+# SOAK_MINUTES=10 long; SOAK_SEED=N throws the dice of another run again.
+soak: can-be-root deps ## minutes in which parts die at random, and all has to be as it was asked for
+	$(CARGO) build --bin flowport
+	$(CARGO) test -p flowport-integration --test soak --no-run
+	env $(RUNNER)="$(AS_ROOT) $(FLOWPORT_EXE) lab --" $(CARGO) test -p flowport-integration --test soak -- --ignored --nocapture
 
 # Only the stopwatch is built without optimisation. BENCH_ARGS=--markdown prints the table for a document.
 bench: export FLOWPORT_EXE := $(CURDIR)/target/release/flowport

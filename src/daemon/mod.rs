@@ -50,7 +50,7 @@ pub struct Config {
 /// It cannot start: another daemon runs, or a part is missing.
 pub async fn run(config: Config, ready: impl FnOnce()) -> Result<(), Refused> {
     let [mut interrupt, mut terminate] = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
-    tracing::info!("starting");
+    tracing::debug!("starting");
     tokio::select! {
         ended = rule(&config, ready) => ended,
         // At any time: also while it waits for parts that do not answer.
