@@ -14,7 +14,8 @@ KEPT := FLOWPORT_EXE,SOAK_MINUTES,SOAK_SEED,CARGO_MANIFEST_DIR,RUST_BACKTRACE,RU
 AS_ROOT := $(if $(SUDO),sudo --preserve-env=$(KEPT))
 export FLOWPORT_EXE := $(CURDIR)/target/debug/flowport
 
-.PHONY: help demo deps test test-unit test-root conformance soak bench test-kernel lint gates generate can-be-root
+.PHONY: help demo deps test test-unit test-root conformance soak bench bench-ports bench-openflow fuzz test-kernel
+.PHONY: deb deps-deb test-deb lint gates generate can-be-root
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 14
@@ -48,17 +49,57 @@ soak: can-be-root deps ## minutes in which parts die at random, and all has to b
 	$(CARGO) test -p flowport-integration --test soak --no-run
 	env $(RUNNER)="$(AS_ROOT) $(FLOWPORT_EXE) lab --" $(CARGO) test -p flowport-integration --test soak -- --ignored --nocapture
 
-# Only the stopwatch is built without optimisation. BENCH_ARGS=--markdown prints the table for a document.
-bench: export FLOWPORT_EXE := $(CURDIR)/target/release/flowport
-bench: can-be-root deps ## the figures, beside ovs-docker in the same run
+# BENCH_ARGS=--markdown prints the tables for a document.
+bench: bench-ports bench-openflow ## the figures, beside ovs-docker and other libraries in the same run
+
+# Only the stopwatch is built without optimisation.
+bench-ports: export FLOWPORT_EXE := $(CURDIR)/target/release/flowport
+bench-ports: can-be-root deps
 	$(CARGO) build --release --bin flowport
 	$(CARGO) bench -p flowport-integration --bench ports --profile dev --no-run
 	env $(RUNNER)="$(AS_ROOT) $(FLOWPORT_EXE) lab --" $(CARGO) bench -p flowport-integration --bench ports --profile dev -- $(BENCH_ARGS)
+
+OS_KEN := $(CURDIR)/target/os-ken
+bench-openflow: $(OS_KEN)/installed
+	$(CARGO) bench -p flowport-openflow --bench codec --bench session -- --quiet --warm-up-time 0.5 --measurement-time 2
+	OS_KEN=$(OS_KEN)/bin/python $(CARGO) bench --manifest-path peers/Cargo.toml --bench openflow -- $(BENCH_ARGS)
+
+# A peer of Python's, which may be missing: the table then has a dash there.
+$(OS_KEN)/installed:
+	-python3 -m venv $(OS_KEN) && $(OS_KEN)/bin/pip install -q --disable-pip-version-check os-ken==4.2.2 && touch $@
+
+# What is found goes to fuzz/artifacts, what is learnt stays in target. A stable toolchain will do.
+FUZZ_SECONDS ?= 600
+FUZZ := RUSTC_BOOTSTRAP=1 PATH="$(CURDIR)/target/cargo-fuzz/bin:$$PATH" $(CARGO) fuzz
+fuzz: target/cargo-fuzz/bin/cargo-fuzz ## each fuzz target for FUZZ_SECONDS (600)
+	@set -e; for crate in openflow ovsdb; do \
+	  [ -d $$crate/fuzz ] || continue; \
+	  for target in $$($(FUZZ) list --fuzz-dir $$crate/fuzz); do \
+	    mkdir -p target/fuzz/$$crate/$$target; \
+	    $(FUZZ) run --fuzz-dir $$crate/fuzz --sanitizer none $$target target/fuzz/$$crate/$$target $$crate/fuzz/corpus/$$target \
+	      -- -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0; \
+	  done; \
+	done
+
+target/cargo-fuzz/bin/cargo-fuzz:
+	$(CARGO) install cargo-fuzz --locked --root target/cargo-fuzz
 
 # On the kernel datapath, in a virtual machine: slow, needs no root, downloads Debian's kernel and QEMU once.
 test-kernel: ## the main job on the kernel datapath, in a virtual machine
 	$(CARGO) build --release --bin flowport
 	integration/kernel/run target/release/flowport
+
+deb: deps-deb ## a Debian package, in target/deb: program, unit, manual pages, completions
+	$(CARGO) build --release --bin flowport
+	dist/build-deb target/release/flowport target/deb
+
+test-deb: can-be-root deps deps-deb ## install, use, upgrade, remove and purge it on a copy of this machine booted by systemd
+	$(CARGO) build --bin flowport
+	dist/build-deb target/debug/flowport target/deb-debug
+	$(SUDO) dist/test-deb target/deb-debug/flowport_*.deb
+
+deps-deb:
+	@.ci/deps "dpkg-buildpackage dpkg-dev" "dh debhelper" "lintian lintian" "man man-db" "systemd-analyze systemd" "pgrep procps"
 
 lint: ## format, clippy, documentation: no warning
 	$(CARGO) fmt --all --check

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowport::model::{Attachment, EndpointId, LinkName, Mac, Owner, Sandbox, Vlan};
+use flowport::model::{Attachment, EndpointId, LinkName, Mac, Owner, Policy, Sandbox, Vlan};
 use flowport::plan::{self, FlowPlan};
 use flowport::state::{
     Bridge, BridgePort, Datapath, Desired, FlowChanges, Installed, Link, Observed, PortKind, PortRow, Touched,
@@ -73,7 +73,14 @@ fn world(bridge: &LinkName) -> (Desired, Observed) {
     };
     let row = Uuid::from_u128(1);
     let (mut desired, mut observed) = (Desired::default(), Observed::default());
-    let made = Bridge { row, managed: true, made: true, userspace: true, ports: vec![local] };
+    let made = Bridge {
+        row,
+        managed: true,
+        made: true,
+        userspace: true,
+        ports: vec![local],
+        policy: Policy::default(),
+    };
     observed.bridges.insert(bridge.clone(), made);
     observed.datapaths.insert(bridge.clone(), Datapath::Read(Installed::default()));
     for nth in 1..=ENDPOINTS {

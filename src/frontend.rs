@@ -4,6 +4,7 @@
 
 mod bridges;
 mod lookup;
+mod policy;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use crate::model::{Attachment, ContainerRef, LinkName, Owner, Sandbox, Vlan};
 use crate::reconciler::{Change, Handle, Outcome, Progress, Selected, Shells};
 use crate::refused::Refused;
 
-pub use lookup::{is_there, look_up, sandbox_of};
+pub use lookup::{attachments_of, is_there, look_up, sandbox_of};
 
 /// How many containers are looked up at once: dockerd answers them in parallel, a few at a time.
 const LOOKUPS_AT_ONCE: usize = 16;
@@ -85,6 +86,9 @@ impl Frontend {
             Intent::AddBr(asked) => return self.add_br(asked.into(), deadline).await,
             Intent::DelBr { bridge } => return self.del_br(&bridge, deadline).await,
             Intent::Adopt { bridge } => return self.adopt(bridge, deadline).await,
+            Intent::SetIcc { bridge, vlan, icc } => return self.set_icc(bridge, vlan, icc, deadline).await,
+            Intent::Allow { bridge, rule } => return self.set_rule(bridge, &rule, true, deadline).await,
+            Intent::Disallow { bridge, rule } => return self.set_rule(bridge, &rule, false, deadline).await,
             Intent::AddTunnel(asked) => {
                 let (bridge, tunnel) = asked.into_tunnel();
                 return self.add_tunnel(bridge, tunnel, deadline).await;

@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flowport_ovsdb::client::ConnectionState;
 use flowport_ovsdb::{Client, ConnectOptions, Monitor, Transaction};
 use flowport_ovsdb_schema::flowport_local::Attachment as Row;
+use tokio::sync::watch;
 
 use crate::model::{Attachment, EndpointId, Owner, Vlan};
 use crate::ovsdb::TransactionFailed;
@@ -37,6 +39,11 @@ impl Records {
             .map_err(|error| {
                 Refused::other(format!("cannot read the records in {}: {error}", server.file().display()))
             })
+    }
+
+    /// Whether there is a connection to the server, to look at or to wait on.
+    pub fn connection(&self) -> watch::Receiver<ConnectionState> {
+        self.client.state()
     }
 
     /// All attachments on record. A record that does not parse is left alone, and said.

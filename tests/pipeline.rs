@@ -5,9 +5,10 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use flowport::model::{Attachment, SHARED_COOKIE, Vlan};
+use flowport::model::{Attachment, SHARED_COOKIE, Traffic, Vlan};
 use flowport::pipeline::{
-    Flow, Group, Member, Network, Receiver, Uplink, UplinkKind, bridge_flows, endpoint_flows, network_flows,
+    Flow, Group, Member, Network, Party, Receiver, Uplink, UplinkKind, bridge_flows, endpoint_flows,
+    network_flows, rule_flows,
 };
 use flowport_openflow::{Cookie, Message, PortNo};
 
@@ -55,7 +56,13 @@ fn scene() -> (Vec<Flow>, Vec<Group>) {
         (10, BTreeSet::new(), vec![7], vec![3, 4, 7]),
         (20, BTreeSet::new(), vec![], vec![8]),
     ] {
-        let network = Network { vlan: vlan(id), hosts, open: untagged(open), members: untagged(members) };
+        let network = Network {
+            vlan: vlan(id),
+            isolated: false,
+            hosts,
+            open: untagged(open),
+            members: untagged(members),
+        };
         flows.extend(network_flows(&network, &uplinks).unwrap());
         groups.extend(network.groups());
     }
@@ -324,7 +331,13 @@ fn a_trunk_carries_tagged_networks_beside_the_untagged_one() {
     let ten = &untagged([3]) | &BTreeSet::from([tagged]);
     for (nth, members) in [untagged([1, 2]), ten, BTreeSet::from([tagged])].iter().enumerate() {
         let open = members.iter().copied().filter(|member| member.tagged).collect();
-        let network = Network { vlan: networks[nth], hosts: BTreeSet::new(), open, members: members.clone() };
+        let network = Network {
+            vlan: networks[nth],
+            isolated: false,
+            hosts: BTreeSet::new(),
+            open,
+            members: members.clone(),
+        };
         flows.extend(network_flows(&network, &[]).unwrap());
         groups.extend(network.groups());
     }
@@ -392,4 +405,66 @@ fn each_endpoint_has_its_cookie_and_the_rest_is_shared() {
     assert_eq!(of("b", &["10.0.0.2/24"], 0), 2 + 2 * 3);
     assert_eq!(of("e", &[], 10), 3);
     assert_eq!(counts.len(), 7, "six endpoints, and the shared cookie {SHARED_COOKIE:#x}");
+}
+
+#[test]
+fn containers_that_are_kept_apart_talk_as_the_rules_allow() {
+    let mut switch = Switch::start(&[3, 5]);
+    let parties = [("a", 1), ("b", 2), ("c", 3)].map(|(name, port)| {
+        (attachment(name, &[&format!("10.0.0.{port}/24"), &format!("fd00::{port}/64")], 0), PortNo(port))
+    });
+    let uplinks = [Uplink { port: PortNo(5), kind: UplinkKind::Trunk, is_tunnel: false }];
+    let host = Member { port: PortNo::LOCAL, vlan: vlan(0), mac: Some(mac(HOST)) };
+    let mut flows = bridge_flows(&[host], &uplinks, &[vlan(0)]).unwrap();
+    for (attachment, port) in &parties {
+        flows.extend(endpoint_flows(attachment, *port).unwrap());
+    }
+    let [a, b, _] = parties.each_ref().map(|(attachment, port)| Party { attachment, port: *port });
+    flows.extend(rule_flows(vlan(0), 0x9000, (a, b), Traffic::Tcp(Some(5432))).unwrap());
+    let members = untagged([1, 2, 3, PortNo::LOCAL.0]);
+    let network =
+        Network { isolated: true, hosts: BTreeSet::from([PortNo::LOCAL]), members, ..Network::default() };
+    flows.extend(network_flows(&network, &uplinks).unwrap());
+    switch.install(&flows, &network.groups());
+
+    let c = "02:42:0a:00:00:03";
+    let says = |port: u32, to: &str, what: &str| {
+        format!("in_port=p{port},dl_src=02:42:0a:00:00:0{port},dl_dst={to},{what}")
+    };
+    let tcp =
+        |from: u32, source: u16, port: u16| format!("tcp,nw_src=10.0.0.{from},tp_src={source},tp_dst={port}");
+    // Neither the others, nor many of them; this host and other hosts as ever.
+    for to in [B, c] {
+        switch.trace(&says(1, to, "icmp,nw_src=10.0.0.1")).dropped_in(6);
+        switch.trace(&says(1, to, "ipv6,ipv6_src=fd00::1")).dropped_in(6);
+        switch.trace(&says(1, to, &tcp(1, 1234, 80))).dropped_in(6);
+    }
+    switch.trace(&says(1, BROADCAST, "ip,nw_src=10.0.0.1")).goes_to(&["br0", "p5"]);
+    switch.trace(&says(1, HOST, "ip,nw_src=10.0.0.1")).goes_to(&["br0"]);
+    switch.trace(&says(1, ELSEWHERE, "ip,nw_src=10.0.0.1")).goes_to(&["p5"]);
+    switch.trace(&format!("in_port=p5,dl_src={ELSEWHERE},dl_dst={A},ip")).goes_to(&["p1"]);
+    switch.trace(&format!("in_port=LOCAL,dl_src={HOST},dl_dst={A},ip")).goes_to(&["p1"]);
+    // They find each other; what they may say is another matter.
+    switch.trace(&who_has("p1", A, A, "10.0.0.1", "10.0.0.2")).goes_to(&["p1"]);
+    let asks = says(1, "33:33:ff:00:00:02", "icmp6,icmpv6_type=135,ipv6_src=fd00::1,nd_target=fd00::2");
+    switch.trace(&asks).goes_to(&["p2"]);
+    let answers = says(2, A, "icmp6,icmpv6_type=136,ipv6_src=fd00::2,nd_target=fd00::2");
+    switch.trace(&answers).goes_to(&["p1"]);
+
+    // What is allowed begins in one direction, and goes on in both.
+    let (new, established) = ("trk,new", "trk,est");
+    let there = says(1, B, &tcp(1, 1234, 5432));
+    let back = says(2, A, &tcp(2, 5432, 1234));
+    switch.tracked(&there, new).goes_to(&["p2"]);
+    switch.tracked(&there, established).goes_to(&["p2"]);
+    switch.tracked(&back, "trk,est,rpl").goes_to(&["p1"]);
+    switch.tracked(&back, new).goes_to(&[]);
+    switch.tracked(&back, "trk,inv").goes_to(&[]);
+    switch.tracked(&there, "trk,inv").goes_to(&[]);
+    switch.tracked(&says(2, A, "icmp,nw_src=10.0.0.2,icmp_type=3"), "trk,rel,rpl").goes_to(&["p1"]);
+    switch.tracked(&says(2, A, "icmp,nw_src=10.0.0.2,icmp_type=8"), new).goes_to(&[]);
+    let ipv6 = |from: u32| format!("tcp6,ipv6_src=fd00::{from},tp_src=5432,tp_dst=5432");
+    switch.tracked(&says(1, B, &ipv6(1)), new).goes_to(&["p2"]);
+    switch.trace(&says(1, c, &tcp(1, 1234, 5432))).dropped_in(6);
+    switch.trace(&says(2, A, &tcp(2, 1234, 5432))).dropped_in(6);
 }

@@ -7,7 +7,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use flowport::model::{Attachment, LinkName, Sandbox, TunnelKind, Vlan};
+use flowport::model::{Attachment, LinkName, Policy, Sandbox, TunnelKind, Vlan};
 use flowport::plan;
 use flowport::state::{
     Bridge, BridgePort, Datapath, Desired, FlowChanges, Observed, PortKind, PortRow, Scope, TunnelPort,
@@ -41,7 +41,14 @@ fn world(attachments: Vec<(Attachment, u32)>) -> (Desired, Observed) {
         port("p6", 6, Some(10), PortKind::Uplink),
         port("vx", TUNNEL.0, None, PortKind::KeyedTunnel),
     ];
-    let row = Bridge { row: Uuid::from_u128(1), managed: true, made: true, userspace: true, ports };
+    let row = Bridge {
+        row: Uuid::from_u128(1),
+        managed: true,
+        made: true,
+        userspace: true,
+        ports,
+        policy: Policy::default(),
+    };
     observed.bridges.insert(bridge(), row);
     for (attachment, ofport) in attachments {
         attach(&mut desired, &mut observed, attachment, ofport);

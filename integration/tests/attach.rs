@@ -219,7 +219,7 @@ async fn the_flows_of_an_endpoint_are_exactly_the_declared_ones() {
     let n = &port_of(&first)["ofport"];
     const LINK_LOCAL: &str = "fe80::ff:fe00:2";
     let mut declared = [
-        format!("priority=100,in_port={n},vlan_tci=0x0000/0x1fff actions=write_metadata:0x7/0x7ffffffff,goto_table:1"),
+        format!("priority=100,in_port={n},vlan_tci=0x0000/0x1fff actions=write_metadata:0x800000007/0x1fffffffff,goto_table:1"),
         format!("table=1, priority=100,arp,in_port={n},dl_src=02:00:00:00:00:02,arp_spa=10.0.0.2,arp_sha=02:00:00:00:00:02 actions=goto_table:2"),
         format!("table=1, priority=100,ip,in_port={n},dl_src=02:00:00:00:00:02,nw_src=10.0.0.2 actions=goto_table:2"),
         format!("table=1, priority=100,ipv6,in_port={n},dl_src=02:00:00:00:00:02,ipv6_src={LINK_LOCAL} actions=goto_table:2"),
@@ -227,10 +227,10 @@ async fn the_flows_of_an_endpoint_are_exactly_the_declared_ones() {
         "table=2, priority=100,arp,metadata=0x7/0xffffffff,arp_tpa=10.0.0.2,arp_op=1 actions=\
             move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],set_field:02:00:00:00:00:02->eth_src,set_field:2->arp_op,\
             move:NXM_NX_ARP_SHA[]->NXM_NX_ARP_THA[],set_field:02:00:00:00:00:02->arp_sha,\
-            move:NXM_OF_ARP_SPA[]->NXM_OF_ARP_TPA[],set_field:10.0.0.2->arp_spa,goto_table:6"
+            move:NXM_OF_ARP_SPA[]->NXM_OF_ARP_TPA[],set_field:10.0.0.2->arp_spa,goto_table:7"
             .to_owned(),
-        format!("table=2, priority=100,icmp6,metadata=0x7/0xffffffff,icmp_type=135,nd_target={LINK_LOCAL} actions=set_field:02:00:00:00:00:02->eth_dst,goto_table:4"),
-        format!("table=4, priority=100,metadata=0x7/0xffffffff,dl_dst=02:00:00:00:00:02 actions=output:{n}"),
+        format!("table=2, priority=100,icmp6,metadata=0x7/0xffffffff,icmp_type=135,nd_target={LINK_LOCAL} actions=set_field:02:00:00:00:00:02->eth_dst,goto_table:3"),
+        format!("table=4, priority=100,metadata=0x7/0xffffffff,dl_dst=02:00:00:00:00:02 actions=set_field:{:#x}->reg0,goto_table:6", n.as_u64().unwrap()),
     ]
     .map(|flow| format!("cookie={cookie}, {flow}"));
     declared.sort();
@@ -240,9 +240,9 @@ async fn the_flows_of_an_endpoint_are_exactly_the_declared_ones() {
     let (cookie, _) = cookie_of(&second).await;
     let n = &port_of(&second)["ofport"];
     let declared = [
-        format!("priority=100,in_port={n},vlan_tci=0x0000/0x1fff actions=write_metadata:0/0x7ffffffff,goto_table:1"),
+        format!("priority=100,in_port={n},vlan_tci=0x0000/0x1fff actions=write_metadata:0x800000000/0x1fffffffff,goto_table:1"),
         format!("table=1, priority=109,in_port={n},dl_src=02:00:00:00:00:03 actions=goto_table:2"),
-        format!("table=4, priority=100,metadata=0/0xffffffff,dl_dst=02:00:00:00:00:03 actions=output:{n}"),
+        format!("table=4, priority=100,metadata=0/0xffffffff,dl_dst=02:00:00:00:00:03 actions=set_field:{:#x}->reg0,goto_table:6", n.as_u64().unwrap()),
     ]
     .map(|flow| format!("cookie={cookie}, {flow}"));
     assert_eq!(flow_entries(&host, "br0", &format!("cookie={cookie}/-1")).await, declared);

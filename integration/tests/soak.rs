@@ -349,6 +349,7 @@ impl Soak {
         self.look().await;
     }
 
+    /// Some parts die.
     async fn kill_some(&mut self) {
         let all = [Part::Vswitchd, Part::OvsdbServer, Part::Flowport, Part::Records, Part::Dockerd];
         let mut parts: BTreeSet<Part> =
@@ -367,7 +368,11 @@ impl Soak {
                         continue;
                     }
                     let with = if self.dice.once_in(3) { Signal::TERM } else { Signal::KILL };
-                    self.town.scene.end_daemon(with).await;
+                    if self.has_given_up() {
+                        self.town.scene.daemon = None;
+                    } else {
+                        self.town.scene.end_daemon(with).await;
+                    }
                     self.first = None;
                 }
                 Part::Records => {
@@ -410,9 +415,21 @@ impl Soak {
                 home.runs = false;
             }
         }
+        if self.has_given_up() {
+            self.count("daemon that gave up while it started");
+            self.town.scene.daemon = None;
+            self.first = None;
+        }
         if self.town.scene.daemon.is_none() {
             self.town.scene.start_daemon().await;
         }
+    }
+
+    /// Whether the daemon could not start because a part died meanwhile: a service manager starts it again.
+    fn has_given_up(&mut self) -> bool {
+        let ended = self.town.scene.daemon.as_mut().and_then(|daemon| daemon.try_wait().unwrap());
+        assert!(ended.is_none_or(|status| status.code() == Some(1)), "the daemon ended: {ended:?}");
+        ended.is_some()
     }
 
     /// Everything runs, and what is there is what was asked for.
@@ -420,6 +437,9 @@ impl Soak {
         self.raise().await;
         let start = Instant::now();
         loop {
+            if self.has_given_up() {
+                self.raise().await;
+            }
             let wrong = self.wrong().await;
             if wrong.is_empty() {
                 break;

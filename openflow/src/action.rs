@@ -106,6 +106,11 @@ impl Action {
         nicira::RegLoad { ofs_nbits: dst.ofs_nbits(), dst: dst.field, value }.into()
     }
 
+    /// To the port whose number a field holds (`NXAST_OUTPUT_REG`); to the controller the whole packet.
+    pub fn output_field(port: Subfield) -> Self {
+        nicira::OutputReg { ofs_nbits: port.ofs_nbits(), src: port.field, max_len: u16::MAX }.into()
+    }
+
     /// Does `actions` to a copy of the packet; neither the packet nor its fields change (`NXAST_CLONE`).
     pub fn clone_packet(actions: impl IntoIterator<Item = Self>) -> Self {
         NiciraAction::Clone(nicira::CloneActions { actions: actions.into_iter().collect() }).into()
@@ -170,7 +175,7 @@ impl Wire for ExperimenterAction {
                     let body = r.get()?;
                     return Ok(Self::Nicira(NiciraAction::Unknown { ty: subtype, body }));
                 }
-                NiciraAction::decode(subtype, r).map(Self::Nicira)
+                NiciraAction::decode(subtype, r, |action, _| Ok(Self::Nicira(action)))
             }
             ONF if r.peek().starts_with(&COPY_FIELD.to_be_bytes()) => {
                 r.take(2)?;

@@ -1,6 +1,6 @@
 //! Cutting a byte stream into messages.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
 
 use crate::message::HEADER_LEN;
 use crate::wire::{DecodeError, Reader, Reason};
@@ -9,7 +9,7 @@ use crate::wire::{DecodeError, Reader, Reason};
 /// not yet taken.
 #[derive(Clone, Debug, Default)]
 pub struct Framer {
-    bytes: Vec<u8>,
+    bytes: BytesMut,
     taken: usize,
 }
 
@@ -21,10 +21,7 @@ impl Framer {
 
     /// Adds bytes, in pieces of any size.
     pub fn feed(&mut self, bytes: &[u8]) {
-        if self.taken > 0 {
-            self.bytes.drain(..self.taken);
-            self.taken = 0;
-        }
+        self.drop_taken();
         self.bytes.extend_from_slice(bytes);
     }
 
@@ -48,9 +45,10 @@ impl Framer {
     /// All whole messages at once, one after the other, as one buffer that what is read from them can share; empty if there
     /// is none. Behind them may be a length that cannot be, which the error names.
     pub fn take_messages(&mut self) -> (Bytes, Result<(), DecodeError>) {
-        let mut end = self.taken;
+        self.drop_taken();
+        let mut end = 0;
         let result = loop {
-            let rest = self.bytes.get(end..).unwrap_or_default();
+            let rest = &self.bytes[end..];
             let Some([_, _, a, b]) = rest.first_chunk() else { break Ok(()) };
             let len = usize::from(u16::from_be_bytes([*a, *b]));
             if len < HEADER_LEN {
@@ -61,13 +59,11 @@ impl Framer {
             }
             end += len;
         };
-        if end == self.taken {
-            return (Bytes::new(), result);
-        }
-        let rest = self.bytes.split_off(end);
-        let messages = Bytes::from(std::mem::replace(&mut self.bytes, rest)).slice(self.taken..);
-        self.taken = 0;
-        (messages, result)
+        (self.bytes.split_to(end).freeze(), result)
+    }
+
+    fn drop_taken(&mut self) {
+        self.bytes.advance(std::mem::take(&mut self.taken));
     }
 
     /// Bytes that are waiting for the rest of their message, or to be taken.

@@ -142,7 +142,7 @@ impl Message {
 
     /// The same without copying payloads: they are parts of `bytes`, and keep it alive.
     pub fn decode_shared(bytes: &Bytes) -> Result<Self, DecodeError> {
-        Self::read(Reader::shared("Message", bytes, bytes))
+        Self::decode_part(bytes, bytes)
     }
 
     /// Reads `bytes`, which are a part of `buffer`.
@@ -152,26 +152,37 @@ impl Message {
 
     #[inline(always)]
     fn read(mut r: Reader<'_>) -> Result<Self, DecodeError> {
-        let start = r.clone();
-        let [version, ty]: [u8; 2] = r.get()?;
-        let len = usize::from(r.get::<u16>()?);
-        if len < HEADER_LEN {
-            return Err(start.error(Reason::Length(len)));
+        let [version, ty, a, b, xid @ ..]: [u8; HEADER_LEN] = r.array()?;
+        let len = usize::from(u16::from_be_bytes([a, b]));
+        let Some(body_len) = len.checked_sub(HEADER_LEN) else { return Err(unreadable(Reason::Length(len))) };
+        match r.remaining() {
+            have if have < body_len => return Err(r.error(Reason::Truncated { need: body_len, have })),
+            have if have > body_len => {
+                r.take(body_len)?;
+                r.finish()?;
+            }
+            _ => {}
         }
-        let xid = r.get()?;
-        let mut r = {
-            let body = r.sub("Message", len - HEADER_LEN)?;
-            r.finish()?;
-            body
-        };
-        let body = match (ty, version) {
-            (0, _) => Body::Hello(Hello::decode_version(version, &mut r)?),
-            (_, VERSION) => Body::decode(ty, &mut r)?,
-            _ => return Err(start.error(Reason::Version(version))),
-        };
-        r.finish()?;
-        Ok(Self { xid, body })
+        let xid = Xid(u32::from_be_bytes(xid));
+        match (ty, version) {
+            (0, _) => {
+                let hello = Hello::decode_version(version, &mut r)?;
+                r.finish()?;
+                Ok(Self { xid, body: Body::Hello(hello) })
+            }
+            (_, VERSION) => Body::decode(ty, &mut r, |body, r| {
+                r.finish()?;
+                Ok(Self { xid, body })
+            }),
+            _ => Err(unreadable(Reason::Version(version))),
+        }
     }
+}
+
+/// The error for a header that cannot be.
+#[cold]
+fn unreadable(reason: Reason) -> DecodeError {
+    DecodeError::new("Message", 0, reason)
 }
 
 pub(crate) fn encode(xid: Xid, body: &Body, out: &mut Vec<u8>) -> Result<(), EncodeError> {

@@ -9,10 +9,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 pub use fields::OxmField;
 pub use tun_metadata::TunMetadata;
 
-use crate::flow_match::Fields;
 use crate::types::MacAddr;
 use crate::wire::macros::{wire_code, wire_flags};
-use crate::wire::{DecodeError, Fixed, Payload, Reader, Wire};
+use crate::wire::{DecodeError, Fixed, Payload, Reader, Reason, Wire};
+use smallvec::SmallVec;
 
 /// The class of fields whose header is followed by an experimenter's number.
 const EXPERIMENTER_CLASS: u16 = 0xffff;
@@ -114,16 +114,23 @@ impl<T: Fixed> Masked<T> {
         }
     }
 
+    #[inline]
     fn is_canonical(&self) -> bool {
-        self.mask.is_none() || self.canonical() == Some(*self)
+        self.mask.is_none_or(|mask| {
+            mask.and(T::ONES) == mask
+                && mask != T::ONES
+                && !mask.is_zero()
+                && self.value.and(mask) == self.value
+        })
     }
 
     #[inline]
-    fn encode(&self, out: &mut Vec<u8>) {
-        self.value.encode(out);
-        if let Some(mask) = &self.mask {
-            mask.encode(out);
+    fn from_raw(raw: &RawField<'_>) -> Option<Self> {
+        if !raw.masked {
+            return T::from_wire(raw.value).map(Self::from);
         }
+        let (value, mask) = raw.value.split_at_checked(T::SIZE.into())?;
+        Some(Self { value: T::from_wire(value)?, mask: Some(T::from_wire(mask)?) })
     }
 }
 
@@ -180,11 +187,11 @@ pub struct OxmId {
 
 impl OxmId {
     /// The place in a canonical match: basic fields by number, which puts prerequisites first, then extensions,
-    /// which depend on basic ones.
+    /// which depend on basic ones. Never 0.
     #[inline]
     pub(crate) fn rank(self) -> u64 {
         let class: u64 = match self.class {
-            0x8000 => 0,
+            0x8000 => return BASIC_RANK | u64::from(self.field),
             0x8001 => 1,
             0 => 2,
             1 => 3,
@@ -194,6 +201,9 @@ impl OxmId {
         class << 56 | u64::from(self.experimenter) << 24 | u64::from(self.class) << 8 | u64::from(self.field)
     }
 }
+
+/// What the ranks of the basic fields have besides their numbers.
+const BASIC_RANK: u64 = 0x8000 << 8;
 
 /// Names a field without a value: an OXM header, in register moves and loads. The constants name the header that
 /// Open vSwitch uses there, which for old fields is the NXM one.
@@ -243,7 +253,7 @@ impl Wire for OxmHeader {
         };
         match size {
             Some(size) if field & 1 == 0 => Ok(Self { class, field: field >> 1, size, experimenter }),
-            _ => Err(start.error(crate::wire::Reason::Value(u32::from_be_bytes([a, b, field, len]).into()))),
+            _ => Err(start.error(Reason::Value(u32::from_be_bytes([a, b, field, len]).into()))),
         }
     }
 }
@@ -291,7 +301,7 @@ impl OxmUnknown {
 }
 
 /// A field cut out of the message, its value not looked at.
-struct RawField<'a> {
+pub(crate) struct RawField<'a> {
     class: u16,
     field: u8,
     masked: bool,
@@ -303,25 +313,52 @@ struct RawField<'a> {
 }
 
 impl<'a> RawField<'a> {
+    /// The first field of several, and the others; none if the bytes do not hold one.
     #[inline]
-    fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let outer = r.enter("OxmField");
-        let [a, b, field, len] = r.array()?;
+    pub(crate) fn split(fields: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let (&[a, b, field, len], rest) = fields.split_first_chunk()?;
+        let (whole, rest) = rest.split_at_checked(len.into())?;
         let class = u16::from_be_bytes([a, b]);
-        let whole = r.take(len.into())?;
-        r.leave(outer);
-        let (experimenter, value) = match (class, whole) {
-            (EXPERIMENTER_CLASS, [a, b, c, d, value @ ..]) => (u32::from_be_bytes([*a, *b, *c, *d]), value),
-            (EXPERIMENTER_CLASS, short) => {
-                let reason = crate::wire::Reason::Truncated { need: 4, have: short.len() };
-                return Err(r.error(reason));
+        let (experimenter, value) = match class {
+            EXPERIMENTER_CLASS => {
+                whole.split_first_chunk().map(|(vendor, rest)| (u32::from_be_bytes(*vendor), rest))?
             }
-            (_, value) => (0, value),
+            _ => (0, whole),
         };
-        Ok(Self { class, field: field >> 1, masked: field & 1 == 1, experimenter, whole, value })
+        Some((Self { class, field: field >> 1, masked: field & 1 == 1, experimenter, whole, value }, rest))
     }
 
-    fn id(&self) -> OxmId {
+    fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let fields = r.peek();
+        let Some((raw, rest)) = Self::split(fields) else {
+            return Err(Self::why_not(r.clone(), 0));
+        };
+        r.take(fields.len() - rest.len())?;
+        Ok(raw)
+    }
+
+    /// Why there is no field after so many bytes.
+    #[cold]
+    fn why_not(mut r: Reader<'_>, after: usize) -> DecodeError {
+        let mut short = || {
+            r.take(after)?;
+            r.enter("OxmField");
+            let [_, _, _, len] = r.array()?;
+            r.take(len.into()).map(<[u8]>::len)
+        };
+        match short() {
+            Ok(have) => r.error(Reason::Truncated { need: 4, have }),
+            Err(error) => error,
+        }
+    }
+
+    /// Header, value and mask: how many bytes they take.
+    pub(crate) fn len(&self) -> usize {
+        4 + self.whole.len()
+    }
+
+    #[inline]
+    pub(crate) fn id(&self) -> OxmId {
         OxmId { class: self.class, experimenter: self.experimenter, field: self.field }
     }
 
@@ -332,27 +369,64 @@ impl<'a> RawField<'a> {
     }
 }
 
-/// The fields that fill the reader, and whether they are as a canonical match has them: in order, each in canonical form.
-pub(crate) fn decode_fields(r: &mut Reader<'_>) -> Result<(Fields, bool), DecodeError> {
-    if r.remaining() == 0 {
-        return Ok((Fields::default(), true));
-    }
-    let raw = RawField::decode(r)?;
-    if r.remaining() == 0 {
-        let mut one = None;
-        let canonical = OxmField::decode_raw(&raw, |field| one = Some(field));
-        return Ok((one.map_or_else(Fields::default, Fields::One), canonical));
-    }
-    let mut fields = Vec::with_capacity(1 + r.remaining().div_ceil(OxmField::TYPICAL_SIZE));
-    let mut canonical = OxmField::decode_raw(&raw, |field| fields.push(field));
-    let mut last = raw.id().rank();
-    while r.remaining() > 0 {
-        let raw = RawField::decode(r)?;
-        let rank = raw.id().rank();
-        canonical &= OxmField::decode_raw(&raw, |field| fields.push(field)) && last < rank;
+/// Whether the fields that fill the reader are as a canonical match has them: in order, each in canonical form.
+#[inline]
+pub(crate) fn are_canonical(r: Reader<'_>) -> Result<bool, DecodeError> {
+    let fields = r.peek();
+    let (mut canonical, mut last, mut rest) = (true, 0, fields);
+    loop {
+        let rank;
+        match *rest {
+            [] => return Ok(canonical),
+            // A basic field without a mask has but one form.
+            [0x80, 0x00, field, len, ref others @ ..]
+                if field & 1 == 0 && usize::from(len) <= others.len() =>
+            {
+                rank = BASIC_RANK | u64::from(field >> 1);
+                rest = &others[len.into()..];
+            }
+            _ => {
+                let Some((raw, others)) = RawField::split(rest) else {
+                    return Err(RawField::why_not(r, fields.len() - rest.len()));
+                };
+                canonical &= raw.is_canonical();
+                rank = raw.id().rank();
+                rest = others;
+            }
+        }
+        canonical &= last < rank;
         last = rank;
     }
-    Ok((fields.into(), canonical))
+}
+
+/// Header, experimenter, value and mask of all fields but those whose size is not constant.
+const MAX_FIELD: usize = 4 + 4 + 2 * 16;
+
+/// The wire form of one field.
+pub(crate) type FieldBytes = SmallVec<[u8; MAX_FIELD]>;
+
+#[inline]
+fn field_bytes<T: Fixed>(class: u16, field: u8, experimenter: u32, value: Masked<T>) -> FieldBytes {
+    let mut bytes = [0; MAX_FIELD];
+    let (head, size) = (if class == EXPERIMENTER_CLASS { 8 } else { 4 }, usize::from(T::SIZE));
+    let masked = value.mask.is_some();
+    let len = head + (size << u8::from(masked));
+    let [a, b] = class.to_be_bytes();
+    bytes[..4].copy_from_slice(&[a, b, field << 1 | u8::from(masked), (len - 4) as u8]);
+    if class == EXPERIMENTER_CLASS {
+        bytes[4..8].copy_from_slice(&experimenter.to_be_bytes());
+    }
+    value.value.put(&mut bytes[head..head + size]);
+    if let Some(mask) = value.mask {
+        mask.put(&mut bytes[head + size..head + 2 * size]);
+    }
+    FieldBytes::from_buf_and_len(bytes, len)
+}
+
+fn encoded(encode: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode(&mut out);
+    out
 }
 
 #[inline]

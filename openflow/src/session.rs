@@ -9,6 +9,7 @@
 
 mod bundle;
 mod event;
+mod output;
 mod requests;
 pub mod switch;
 
@@ -28,6 +29,7 @@ use crate::message::{self, Body, Message, VERSION};
 use crate::types::{MaxLen, Xid};
 use crate::wire::{EncodeError, Reader};
 use bundle::Bundles;
+use output::Output;
 use requests::Requests;
 
 /// What a caller may want to change about a session.
@@ -73,9 +75,6 @@ enum State {
     Failed,
 }
 
-/// Output goes out in pieces of about this size, so that an echo reply never waits behind more than one piece.
-const CHUNK: usize = 64 << 10;
-
 /// A connection with a datapath, seen by its controller.
 #[derive(Debug)]
 pub struct Session {
@@ -85,7 +84,7 @@ pub struct Session {
     /// What cannot wait: handshake, probes and their answers.
     urgent: Vec<u8>,
     /// What the caller sends, in its order; held back until the handshake is over.
-    queue: VecDeque<Vec<u8>>,
+    output: Output,
     events: VecDeque<Event>,
     next_xid: u32,
     requests: Requests,
@@ -104,7 +103,7 @@ impl Session {
             config,
             framer: Framer::new(),
             urgent: Vec::new(),
-            queue: VecDeque::new(),
+            output: Output::default(),
             events: VecDeque::new(),
             next_xid: 1,
             requests: Requests::default(),
@@ -143,7 +142,11 @@ impl Session {
                 continue;
             }
             let message = Message::decode_part(messages, bytes)?;
-            self.message(now, message, bytes.len())?;
+            match message.body {
+                // By far the most frequent.
+                Body::PacketIn(_) => self.events.push_back(Event::Async(message)),
+                _ => self.message(now, message, bytes.len())?,
+            }
         }
         Ok(())
     }
@@ -179,7 +182,6 @@ impl Session {
     fn message(&mut self, now: Instant, message: Message, len: usize) -> Result<(), SessionError> {
         let Message { xid, body } = message;
         match body {
-            Body::PacketIn(_) => self.events.push_back(Event::Async(Message { xid, body })),
             Body::EchoRequest(data) => self.put_urgent(xid, &Body::EchoReply(data)),
             Body::FeaturesReply(features) if matches!(self.state, State::Features(asked, _) if asked == xid) =>
             {
@@ -296,12 +298,19 @@ impl Session {
             return Some(std::mem::take(&mut self.urgent));
         }
         match self.state {
-            State::Ready => self.queue.pop_front(),
+            State::Ready => self.output.pop(),
             _ => None,
         }
     }
 
+    /// Takes back what [`poll_transmit`](Self::poll_transmit) gave, once it is written, so that output to come needs no new
+    /// memory.
+    pub fn recycle(&mut self, written: Vec<u8>) {
+        self.output.recycle(written);
+    }
+
     /// The next event.
+    #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
@@ -360,7 +369,7 @@ impl Session {
         let (id, outgoing) =
             self.bundles.open(now + self.config.request_timeout, &mut self.next_xid, messages);
         match outgoing {
-            Ok(chunks) => self.queue.extend(chunks),
+            Ok(output) => self.output.append(output),
             Err(event) => self.events.push_back(event),
         }
         id
@@ -378,7 +387,7 @@ impl Session {
     }
 
     fn put(&mut self, xid: Xid, body: &Body) -> Result<(), EncodeError> {
-        put_chunk(&mut self.queue, xid, body)
+        self.output.put(xid, body)
     }
 
     fn send_urgent(&mut self, body: Body) -> Xid {
@@ -403,19 +412,6 @@ fn take_xids(next: &mut u32, count: u32) -> Xid {
     let first = *next;
     *next = next.saturating_add(count);
     Xid(first)
-}
-
-fn put_chunk(queue: &mut VecDeque<Vec<u8>>, xid: Xid, body: &Body) -> Result<(), EncodeError> {
-    if let Some(chunk) = queue.back_mut() {
-        if chunk.len() < CHUNK {
-            return message::encode(xid, body, chunk);
-        }
-    }
-    // Where one chunk was not enough, the next one is likely to be filled too.
-    let mut chunk = Vec::with_capacity(if queue.is_empty() { 0 } else { CHUNK + CHUNK / 8 });
-    message::encode(xid, body, &mut chunk)?;
-    queue.push_back(chunk);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -314,6 +314,7 @@ impl FromStr for MacAddr {
 }
 
 impl Wire for MacAddr {
+    const MIN_SIZE: usize = 6;
     fn encode(&self, out: &mut Vec<u8>) {
         self.0.encode(out);
     }
@@ -334,6 +335,10 @@ impl Fixed for MacAddr {
     #[inline]
     fn from_wire(bytes: &[u8]) -> Option<Self> {
         Fixed::from_wire(bytes).map(Self)
+    }
+    #[inline]
+    fn put(self, place: &mut [u8]) {
+        self.0.put(place);
     }
 }
 
@@ -366,6 +371,7 @@ impl fmt::Debug for Bits128 {
 }
 
 impl Wire for Bits128 {
+    const MIN_SIZE: usize = 16;
     fn encode(&self, out: &mut Vec<u8>) {
         self.0.encode(out);
     }
@@ -386,5 +392,9 @@ impl Fixed for Bits128 {
     #[inline]
     fn from_wire(bytes: &[u8]) -> Option<Self> {
         Fixed::from_wire(bytes).map(Self)
+    }
+    #[inline]
+    fn put(self, place: &mut [u8]) {
+        self.0.put(place);
     }
 }

@@ -12,15 +12,39 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use bytes::Bytes;
 
 /// Why bytes are not a message: which structure, where, and what is wrong with it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{structure} at byte {offset}: {reason}")]
-pub struct DecodeError {
+///
+/// A pointer wide, lest every step of decoding carry room for what almost never is.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{} at byte {}: {}", .0.structure, .0.offset, .0.reason)]
+pub struct DecodeError(Box<Fault>);
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Fault {
+    structure: &'static str,
+    offset: usize,
+    reason: Reason,
+}
+
+impl DecodeError {
+    #[cold]
+    pub(crate) fn new(structure: &'static str, offset: usize, reason: Reason) -> Self {
+        Self(Box::new(Fault { structure, offset, reason }))
+    }
+
     /// The innermost structure that was being read.
-    pub structure: &'static str,
+    pub fn structure(&self) -> &'static str {
+        self.0.structure
+    }
+
     /// Bytes from the start of the message (or of the slice that was given to be decoded).
-    pub offset: usize,
+    pub fn offset(&self) -> usize {
+        self.0.offset
+    }
+
     /// What is wrong there.
-    pub reason: Reason,
+    pub fn reason(&self) -> Reason {
+        self.0.reason
+    }
 }
 
 /// What is wrong at the place that a [`DecodeError`] names.
@@ -72,7 +96,8 @@ pub struct Reader<'a> {
     bytes: &'a [u8],
     /// The buffer in which the message is, if what is read may share it.
     shared: Option<&'a Bytes>,
-    offset: u32,
+    /// Address of the byte from which offsets count: they are only worked out for errors.
+    start: usize,
     depth: u8,
     structure: &'static str,
 }
@@ -84,7 +109,7 @@ const MAX_DEPTH: u8 = 8;
 impl<'a> Reader<'a> {
     /// Reads `bytes` as `structure`; offsets in errors count from their start.
     pub fn new(structure: &'static str, bytes: &'a [u8]) -> Self {
-        Self { bytes, shared: None, offset: 0, depth: 0, structure }
+        Self { bytes, shared: None, start: bytes.as_ptr().addr(), depth: 0, structure }
     }
 
     /// Reads `bytes`, which are a part of `buffer`, as `structure`; payloads will share the buffer.
@@ -127,8 +152,13 @@ impl<'a> Reader<'a> {
     }
 
     /// The error for what is at the cursor.
+    #[cold]
     pub fn error(&self, reason: Reason) -> DecodeError {
-        DecodeError { structure: self.structure, offset: self.offset as usize, reason }
+        DecodeError::new(self.structure, self.offset(), reason)
+    }
+
+    fn offset(&self) -> usize {
+        self.bytes.as_ptr().addr() - self.start
     }
 
     /// Takes all that is left.
@@ -136,7 +166,6 @@ impl<'a> Reader<'a> {
     pub fn rest(&mut self) -> &'a [u8] {
         let (rest, end) = self.bytes.split_at(self.bytes.len());
         self.bytes = end;
-        self.offset += rest.len() as u32;
         rest
     }
 
@@ -147,7 +176,6 @@ impl<'a> Reader<'a> {
             return Err(self.error(Reason::Truncated { need, have: self.bytes.len() }));
         };
         self.bytes = tail;
-        self.offset += need as u32;
         Ok(head)
     }
 
@@ -158,7 +186,6 @@ impl<'a> Reader<'a> {
             return Err(self.error(Reason::Truncated { need: N, have: self.bytes.len() }));
         };
         self.bytes = tail;
-        self.offset += N as u32;
         Ok(*head)
     }
 
@@ -171,9 +198,8 @@ impl<'a> Reader<'a> {
     /// A child cursor over the next `len` bytes, which are taken.
     #[inline]
     pub fn sub(&mut self, structure: &'static str, len: usize) -> Result<Self, DecodeError> {
-        let offset = self.offset;
         let bytes = self.take(len)?;
-        Ok(Self { bytes, shared: self.shared, offset, depth: self.depth, structure })
+        Ok(Self { bytes, structure, ..*self })
     }
 
     /// Goes into a structure that may be inside itself; false if that is too deep already.
@@ -207,35 +233,50 @@ impl<'a> Reader<'a> {
     /// A structure of `len` bytes whose first `head` ones are read already.
     #[inline]
     fn bounded(&mut self, structure: &'static str, head: usize, len: usize) -> Result<Self, DecodeError> {
-        let Some((whole, rest)) = self.bytes.split_at_checked(len) else {
-            return Err(DecodeError {
-                structure,
-                offset: self.offset as usize + head,
-                reason: Reason::Truncated { need: len - head.min(len), have: self.bytes.len() - head },
-            });
+        match self.bytes.split_at_checked(len) {
+            Some((whole, rest)) if len >= head => {
+                self.bytes = rest;
+                Ok(Self { bytes: &whole[head..], structure, ..*self })
+            }
+            _ => Err(self.unbounded(structure, head, len)),
+        }
+    }
+
+    #[cold]
+    fn unbounded(&self, structure: &'static str, head: usize, len: usize) -> DecodeError {
+        let have = self.bytes.len();
+        let (offset, reason) = match have < len {
+            true => (head, Reason::Truncated { need: len - head.min(len), have: have - head }),
+            false => (0, Reason::Length(len)),
         };
-        let Some(bytes) = whole.get(head..) else {
-            return Err(DecodeError { structure, offset: self.offset as usize, reason: Reason::Length(len) });
-        };
-        let offset = self.offset + head as u32;
-        self.bytes = rest;
-        self.offset += len as u32;
-        Ok(Self { bytes, shared: self.shared, offset, depth: self.depth, structure })
+        DecodeError::new(structure, self.offset() + offset, reason)
     }
 
     #[cold]
     fn short(&self, structure: &'static str, need: usize) -> DecodeError {
         let reason = Reason::Truncated { need, have: self.bytes.len() };
-        DecodeError { structure, offset: self.offset as usize, reason }
+        DecodeError::new(structure, self.offset(), reason)
     }
 
     /// Takes `n` bytes of padding, which must be zero.
     #[inline]
     pub fn pad(&mut self, n: usize) -> Result<(), DecodeError> {
-        let offset = self.offset as usize;
-        match self.take(n)?.iter().all(|byte| *byte == 0) {
-            true => Ok(()),
-            false => Err(DecodeError { structure: self.structure, offset, reason: Reason::Padding }),
+        match self.bytes.split_at_checked(n) {
+            Some((zeros, rest)) if is_zero(zeros) => {
+                self.bytes = rest;
+                Ok(())
+            }
+            Some(_) => Err(self.error(Reason::Padding)),
+            None => Err(self.error(Reason::Truncated { need: n, have: self.bytes.len() })),
+        }
+    }
+
+    /// That so many bytes are left: what is then taken of them need not be checked one by one.
+    #[inline]
+    pub fn require(&self, need: usize) -> Result<(), DecodeError> {
+        match self.bytes.len() {
+            have if have < need => Err(self.error(Reason::Truncated { need, have })),
+            _ => Ok(()),
         }
     }
 
@@ -258,9 +299,22 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Whether all bytes, of which there are few, are zero.
+#[inline]
+fn is_zero(bytes: &[u8]) -> bool {
+    match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) if bytes.len() <= 8 => {
+            u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last) == 0
+        }
+        _ => bytes.iter().all(|byte| *byte == 0),
+    }
+}
+
 /// Something with a place in an OpenFlow message.
 pub trait Wire: Sized {
-    /// About how many bytes one takes in a list, at the least; 0 if it cannot be said.
+    /// How many bytes one takes at the least, as far as is known.
+    const MIN_SIZE: usize = 0;
+    /// About how many bytes one takes in a list; 0 if it cannot be said.
     const TYPICAL_SIZE: usize = 0;
     /// Appends the wire form.
     fn encode(&self, out: &mut Vec<u8>);
@@ -297,11 +351,14 @@ pub trait Fixed: Wire + Copy + Eq {
     fn is_zero(self) -> bool;
     /// The value that these bytes are, if they are as many as it takes.
     fn from_wire(bytes: &[u8]) -> Option<Self>;
+    /// Writes the wire form to `place`, which must be as wide as it is; else nothing is written.
+    fn put(self, place: &mut [u8]);
 }
 
 macro_rules! integer {
     ($($t:ty)*) => {$(
         impl Wire for $t {
+            const MIN_SIZE: usize = size_of::<$t>();
             #[inline]
             fn encode(&self, out: &mut Vec<u8>) {
                 out.extend_from_slice(&self.to_be_bytes());
@@ -324,6 +381,10 @@ macro_rules! integer {
             fn from_wire(bytes: &[u8]) -> Option<Self> {
                 bytes.try_into().ok().map(Self::from_be_bytes)
             }
+            #[inline]
+            fn put(self, place: &mut [u8]) {
+                self.to_be_bytes().put(place);
+            }
         }
     )*};
 }
@@ -331,6 +392,7 @@ macro_rules! integer {
 integer!(u8 u16 u32 u64);
 
 impl<const N: usize> Wire for [u8; N] {
+    const MIN_SIZE: usize = N;
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self);
@@ -344,6 +406,7 @@ impl<const N: usize> Wire for [u8; N] {
 macro_rules! words {
     ($($n:literal)*) => {$(
         impl Wire for [u32; $n] {
+            const MIN_SIZE: usize = 4 * $n;
             fn encode(&self, out: &mut Vec<u8>) {
                 self.iter().for_each(|word| word.encode(out));
             }
@@ -374,14 +437,24 @@ impl<const N: usize> Fixed for [u8; N] {
     fn from_wire(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok()
     }
+    #[inline]
+    fn put(self, place: &mut [u8]) {
+        if let Ok(place) = place.try_into() {
+            let place: &mut Self = place;
+            *place = self;
+        }
+    }
 }
 
 macro_rules! address {
     ($($t:ty: $n:literal, $bits:ty;)*) => {$(
         impl Wire for $t {
+            const MIN_SIZE: usize = $n;
+            #[inline]
             fn encode(&self, out: &mut Vec<u8>) {
                 out.extend_from_slice(&self.octets());
             }
+            #[inline]
             fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
                 r.array::<$n>().map(Self::from)
             }
@@ -398,6 +471,10 @@ macro_rules! address {
             #[inline]
             fn from_wire(bytes: &[u8]) -> Option<Self> {
                 <[u8; $n]>::try_from(bytes).ok().map(Self::from)
+            }
+            #[inline]
+            fn put(self, place: &mut [u8]) {
+                self.octets().put(place);
             }
         }
     )*};
@@ -495,19 +572,31 @@ pub(crate) fn put_len(out: &mut [u8], at: usize, len: usize) {
 }
 
 /// Writes a TLV, filling in its length once the body is known.
+#[inline]
 pub(crate) fn put_tlv(out: &mut Vec<u8>, ty: u16, body: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
-    ty.encode(out);
-    0_u16.encode(out);
+    out.extend_from_slice(&[0; 4]);
     body(out);
-    let len = out.len() - start;
-    put_len(out, start + 2, len);
+    put_head(out, start, ty);
+}
+
+/// Overwrites the first 4 bytes of the TLV that began at `start` and is whole now.
+#[inline]
+pub(crate) fn put_head(out: &mut [u8], start: usize, ty: u16) {
+    let len = (out.len() - start) as u16;
+    if let Some(head) = out.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
+        let ([a, b], [c, d]) = (ty.to_be_bytes(), len.to_be_bytes());
+        *head = [a, b, c, d];
+    }
 }
 
 /// Fills up with zeros to a multiple of 8 from `start`.
+#[inline]
 pub(crate) fn put_padding(out: &mut Vec<u8>, start: usize) {
-    let len = out.len() - start;
-    out.resize(start + len.next_multiple_of(8), 0);
+    let end = start + (out.len() - start).next_multiple_of(8);
+    // Eight at once, and then fewer, is less work than as many as it takes.
+    out.extend_from_slice(&[0; 8]);
+    out.truncate(end);
 }
 
 #[cfg(test)]

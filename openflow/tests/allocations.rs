@@ -1,4 +1,5 @@
-//! On the way of a packet-in in, and a flow-mod and a packet-out out, nothing is allocated but buffers of many messages.
+//! On the way of a packet-in in, and a flow-mod and a packet-out out, nothing is allocated: the caller gives
+//! written output back.
 
 #![allow(clippy::print_stdout, reason = "it tells by printing")]
 #![allow(clippy::expect_used)]
@@ -75,15 +76,23 @@ fn a_learning_switch_allocates_nothing_for_a_packet() {
             session.send_ref(&out).expect("short");
             count += 1;
         }
-        while session.poll_transmit().is_some() {}
+        // The buffer of what came in is used again once nobody keeps a part of it.
+        if let Body::PacketOut(out) = &mut out {
+            out.data = Default::default();
+        }
+        while let Some(written) = session.poll_transmit() {
+            session.recycle(written);
+        }
         count
     };
-    // The first round makes the queues as large as they need to be.
-    assert_eq!(round(), MESSAGES);
+    // The first rounds make the queues and buffers as large as they need to be.
+    for _ in 0..3 {
+        assert_eq!(round(), MESSAGES);
+    }
     let region = Region::new(GLOBAL);
     assert_eq!(round(), MESSAGES);
     let stats = region.change();
     let all = stats.allocations + stats.reallocations;
     println!("{all} allocations for {MESSAGES} packet-ins");
-    assert!(all < 40, "{stats:?}");
+    assert_eq!(all, 0, "{stats:?}");
 }

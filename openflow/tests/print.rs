@@ -10,6 +10,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use flowport_openflow::action::nicira::CopyField;
 use flowport_openflow::*;
 use messages::{XID, of_a_datapath, of_extensions, one_of_each};
 
@@ -83,6 +84,23 @@ fn flow_mods_print_as_ovs_ofctl_prints_them() {
     let theirs: Vec<_> =
         theirs.iter().filter(|line| line.starts_with("OFPT_")).map(|line| without_header(line)).collect();
     compare(&ours, &theirs, 1);
+}
+
+/// No vector has one: ovs-ofctl writes its own `move` for 1.3.
+#[test]
+fn copy_field_prints_as_ovs_ofctl_prints_it() {
+    let copy = CopyField {
+        n_bits: 16,
+        src_offset: 3,
+        dst_offset: 5,
+        src: OxmHeader::reg(1).expect("a register"),
+        dst: OxmHeader::METADATA,
+    };
+    let flow = FlowMod::add(1, 2, Match::any())
+        .apply([Action::Experimenter(ExperimenterAction::CopyField(copy)), Action::output(1)]);
+    let mut bytes = Vec::new();
+    Message::new(1, flow.clone()).encode(&mut bytes).expect("short");
+    assert_eq!(without_header(&ofp_parse(&[&bytes]).concat()), flow.to_string());
 }
 
 #[test]

@@ -36,4 +36,5 @@ flowport_ovsdb::table! {
         /// `vlan`: 0 to 4095.
         vlan, VLAN, "vlan": i64;
     }
+    unique ["endpoint"], ["container_id", "interface"]
 }

@@ -94,6 +94,7 @@ flowport_ovsdb::table! {
         /// `stp_enable`.
         stp_enable, STP_ENABLE, "stp_enable": bool;
     }
+    unique ["name"]
 }
 
 flowport_ovsdb::table! {
@@ -144,6 +145,7 @@ flowport_ovsdb::table! {
         /// `vlan_mode`.
         vlan_mode, VLAN_MODE, "vlan_mode": Option<PortVlanMode>;
     }
+    unique ["name"]
 }
 
 flowport_ovsdb::table! {
@@ -220,6 +222,7 @@ flowport_ovsdb::table! {
         /// `type`.
         type_, TYPE, "type": String;
     }
+    unique ["name"]
 }
 
 flowport_ovsdb::table! {
@@ -362,6 +365,7 @@ flowport_ovsdb::table! {
         /// `ipfix`.
         ipfix, IPFIX, "ipfix": Option<Ref<Ipfix>>;
     }
+    unique ["id", "bridge"]
 }
 
 flowport_ovsdb::table! {
@@ -424,6 +428,7 @@ flowport_ovsdb::table! {
         /// `target`.
         target, TARGET, "target": String;
     }
+    unique ["target"]
 }
 
 flowport_ovsdb::table! {

@@ -52,7 +52,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let client = Client::connect(&remote.parse()?, monitor, ConnectOptions::default()).await?;
     let replica = client.replica();
     let (row, _) = replica
-        .find(|row: &Bridge| row.name == bridge)
+        .by(Bridge::NAME, bridge.as_str())
+        .next()
         .ok_or_else(|| format!("there is no bridge {bridge}"))?;
 
     let mut transaction = Transaction::new();

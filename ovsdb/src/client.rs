@@ -240,7 +240,8 @@ impl Client {
         let _ = self.commands.send(Command::Reconnect).await;
     }
 
-    /// Waits until `predicate` holds of the replica, and gives that replica.
+    /// Waits until `predicate` holds of the replica, and gives that replica. It is asked once for each replica that
+    /// is published, and while it is busy no newer one is: look up by index rather than by a scan.
     pub async fn wait_for(
         &self,
         mut predicate: impl FnMut(&Replica) -> bool,

@@ -31,7 +31,7 @@ pub use notation::{
 };
 pub use remote::{Remote, Remotes};
 pub use replica::Replica;
-pub use table::{AnyColumn, Column, Ref, Table};
+pub use table::{AnyColumn, Column, Index, Ref, Table};
 pub use uuid::Uuid;
 
 #[cfg(all(doctest, feature = "tokio"))]

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 
 use crate::schema::{ColumnSchema, DatabaseSchema, TableSchema, Type};
-use crate::table::{AnyColumn, Shape, Table};
+use crate::table::{AnyColumn, By, Index, IndexSpec, Shape, Table};
 
 pub use condition::{Conditions, MonitorCondition};
 pub use update::{RowUpdate, TableUpdate, Updates};
@@ -20,6 +20,7 @@ pub use update::{RowUpdate, TableUpdate, Updates};
 pub struct Monitor {
     database: Cow<'static, str>,
     tables: Vec<MonitoredTable>,
+    indexes: Vec<IndexSpec>,
     conditions: Conditions,
 }
 
@@ -54,7 +55,7 @@ impl Monitor {
 
     /// Tables known only at run time.
     pub fn dynamic(database: impl Into<Cow<'static, str>>, tables: Vec<MonitoredTable>) -> Self {
-        Self { database: database.into(), tables, conditions: Conditions::new() }
+        Self { database: database.into(), tables, conditions: Conditions::new(), indexes: Vec::new() }
     }
 
     /// All columns of all tables, as a server or an `.ovsschema` file tells of them.
@@ -87,6 +88,19 @@ impl Monitor {
     /// And the columns of `T` but these.
     pub fn and_without<T: Table>(self, columns: &[AnyColumn<T>]) -> Self {
         self.with_columns::<T>(|name| !columns.iter().any(|column| column.name() == name))
+    }
+
+    /// And an index, by which [`Replica::by`](crate::Replica::by) finds rows without a scan: a column
+    /// (`Interface::TYPE`), several (`(Mirror::NAME, Mirror::SELECT_ALL)`), a key in a map
+    /// (`Interface::EXTERNAL_IDS.key("container_id")`), the elements of a set
+    /// (`Bridge::PORTS.elements()`, from a port to the bridge that holds it), or a function of the row
+    /// ([`Index::by`]). The unique indexes that [`table!`](crate::table!) names are there already. A row costs
+    /// about 25 bytes an index, a changed row O(log n).
+    pub fn indexed_by<T: Table, K>(mut self, index: impl Into<Index<T, K>>) -> Self {
+        let spec = index.into().spec().clone();
+        self.indexes.retain(|other| *other != spec);
+        self.indexes.push(spec);
+        self
     }
 
     /// But only the rows that meet these conditions, which replace those set before. Of a table that the monitor
@@ -124,7 +138,24 @@ impl Monitor {
             .collect();
         self.tables.retain(|table| table.name != T::NAME);
         self.tables.push(MonitoredTable { name: Cow::Borrowed(T::NAME), columns });
+        for columns in T::INDEXES.iter().filter(|columns| columns.iter().all(|name| wanted(name))) {
+            let columns = columns.iter().filter_map(|name| T::COLUMNS.iter().find(|spec| spec.name == *name));
+            let spec =
+                IndexSpec { table: Cow::Borrowed(T::NAME), by: By::Columns(columns.copied().collect()) };
+            if !self.indexes.contains(&spec) {
+                self.indexes.push(spec);
+            }
+        }
         self
+    }
+
+    pub(crate) fn indexes(&self) -> &[IndexSpec] {
+        &self.indexes
+    }
+
+    /// Whether both copy the same tables and columns, however rows are looked up in them.
+    pub(crate) fn copies_same(&self, other: &Self) -> bool {
+        self.database == other.database && self.tables == other.tables
     }
 
     pub(crate) fn table_index(&self, name: &str) -> Option<usize> {

@@ -2,26 +2,36 @@
 //! the old all rows that stayed the same.
 
 mod changes;
+mod indexing;
+mod large;
+mod lookup;
+mod packed;
 mod row;
-mod row_map;
+mod shared_map;
+mod table_rows;
 
 use std::sync::Arc;
 
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::monitor::{Monitor, RowUpdate, Updates};
+use crate::monitor::{Monitor, Updates};
 use crate::table::{Ref, Table};
 
+use indexing::Indexing;
+use table_rows::{TableRows, Unfit};
+
 pub use changes::RowChange;
+pub use lookup::Found;
 pub use row::Row;
-use row_map::RowMap;
 
 /// The monitored tables at one moment between two transactions.
 #[derive(Clone, Debug)]
 pub struct Replica {
     monitor: Arc<Monitor>,
-    tables: Vec<Arc<RowMap>>,
+    /// One for each table of the monitor, as the next.
+    tables: Vec<TableRows>,
+    indexings: Arc<[Box<[Indexing]>]>,
     serial: u64,
     transaction: Option<Uuid>,
     /// Made by the dump of a connection and not by an update.
@@ -52,8 +62,16 @@ pub enum ReplicaError {
 impl Replica {
     /// An empty copy.
     pub fn new(monitor: Arc<Monitor>) -> Self {
-        let tables = monitor.tables().iter().map(|_| Arc::default()).collect();
-        Self { monitor, tables, serial: 0, transaction: None, began_again: false }
+        let indexings: Arc<[Box<[Indexing]>]> = monitor
+            .tables()
+            .iter()
+            .map(|table| {
+                let specs = monitor.indexes().iter().filter(|spec| spec.table == table.name);
+                specs.map(|spec| Indexing::new(spec.clone(), table)).collect()
+            })
+            .collect();
+        let tables = indexings.iter().map(|indexings| TableRows::new(indexings.len())).collect();
+        Self { monitor, tables, indexings, serial: 0, transaction: None, began_again: false }
     }
 
     /// The rows of table `T` in the order of their UUIDs. Empty for a table that is not monitored.
@@ -61,23 +79,26 @@ impl Replica {
         let index = self.monitor.table_index(T::NAME);
         index.into_iter().flat_map(move |index| {
             let spec = &self.monitor.tables()[index];
-            self.tables[index].iter().map(move |(uuid, row)| (uuid, row.typed::<T>(spec)))
+            self.tables[index].rows.iter().map(move |(uuid, row)| (*uuid, row.typed::<T>(spec)))
         })
     }
 
     /// One row of table `T`.
     pub fn row<T: Table>(&self, uuid: impl Into<Uuid>) -> Option<&T> {
         let index = self.monitor.table_index(T::NAME)?;
-        let row = self.tables[index].get(&uuid.into())?;
+        let row = self.tables[index].rows.get(&uuid.into())?;
         Some(row.typed(&self.monitor.tables()[index]))
     }
 
-    /// The row that a reference names; `None` when it is gone or its table not monitored.
+    /// The row that a reference names; `None` when it is gone or its table not monitored. A strong reference always
+    /// names a row (RFC 7047 section 3.2), unless the table is monitored in part; the server takes a weak one out
+    /// of its column in the transaction that deletes the row. So `None` is for references kept from another replica.
     pub fn get<T: Table>(&self, reference: Ref<T>) -> Option<&T> {
         self.row(reference)
     }
 
-    /// The rows that references name, those that are gone left out.
+    /// The rows that references name, those that are gone left out. The other way, from a row to those that refer
+    /// to it, is [`by`](Self::by) an index of [elements](crate::Column::elements).
     pub fn resolve<'a, T: Table>(
         &'a self,
         references: impl IntoIterator<Item = &'a Ref<T>>,
@@ -85,21 +106,22 @@ impl Replica {
         references.into_iter().filter_map(|reference| Some((reference.uuid(), self.row(*reference)?)))
     }
 
-    /// The first row for which `predicate` holds.
+    /// The first row for which `predicate` holds. Looks at all rows and makes structs of them, which stay:
+    /// [`by`](Self::by) does not.
     pub fn find<T: Table>(&self, mut predicate: impl FnMut(&T) -> bool) -> Option<(Uuid, &T)> {
         self.rows::<T>().find(|(_, row)| predicate(row))
     }
 
     /// How many rows of table `T` there are.
     pub fn count<T: Table>(&self) -> usize {
-        self.monitor.table_index(T::NAME).map_or(0, |index| self.tables[index].len())
+        self.monitor.table_index(T::NAME).map_or(0, |index| self.tables[index].rows.len())
     }
 
     /// The untyped rows of a table, for tables known only at run time. A row's columns are indexes into
     /// the table's [`columns`](crate::monitor::MonitoredTable::columns).
     pub fn untyped_rows(&self, table: &str) -> impl Iterator<Item = (Uuid, &Row)> + '_ {
         let index = self.monitor.table_index(table);
-        index.into_iter().flat_map(|index| self.tables[index].iter())
+        index.into_iter().flat_map(|index| self.tables[index].rows.iter().map(|(uuid, row)| (*uuid, row)))
     }
 
     /// What is monitored: as asked for, less what the server does not have.
@@ -125,11 +147,7 @@ impl Replica {
 
     /// Whether any row differs from an `older` replica.
     pub fn differs_from(&self, older: &Self) -> bool {
-        if self.monitor != older.monitor {
-            return self != older;
-        }
-        let pairs = self.tables.iter().zip(&older.tables);
-        pairs.into_iter().any(|(new, old)| !Arc::ptr_eq(new, old) && new.differs_from(old))
+        self != older
     }
 
     /// Notes the transaction that the last update brought us to; `None` changes nothing.
@@ -162,40 +180,22 @@ impl Replica {
     pub fn apply(&mut self, updates: Updates) -> Result<(), ReplicaError> {
         for update in updates.tables {
             let spec = &self.monitor.tables()[update.table];
-            let rows = Arc::make_mut(&mut self.tables[update.table]);
-            if rows.is_empty() && update.rows.iter().all(|(_, change)| change.new_row().is_some()) {
-                let new = update.rows.iter();
-                let new = new.filter_map(|(uuid, change)| Some((*uuid, change.new_row()?.clone())));
-                if let Some(uuid) = rows.load(new) {
+            let indexings = &self.indexings[update.table];
+            let table = &mut self.tables[update.table];
+            if table.rows.is_empty() && update.rows.iter().all(|(_, change)| change.new_row().is_some()) {
+                let new = update.rows.into_iter();
+                let new = new.filter_map(|(uuid, change)| Some((uuid, change.into_new_row()?)));
+                if let Some(uuid) = table.load(new.collect(), spec, indexings) {
                     return Err(ReplicaError::KnownRow { table: spec.name.to_string(), uuid });
                 }
                 continue;
             }
             for (uuid, change) in update.rows {
-                let known = match change {
-                    RowUpdate::Insert(row) => {
-                        if rows.insert(uuid, row) {
-                            return Err(ReplicaError::KnownRow { table: spec.name.to_string(), uuid });
-                        }
-                        true
-                    }
-                    RowUpdate::Replace(row) => {
-                        rows.insert(uuid, row);
-                        true
-                    }
-                    RowUpdate::Delete => rows.remove(&uuid),
-                    RowUpdate::Modify(differences) => match rows.get(&uuid) {
-                        Some(row) => {
-                            let row = row.modified(differences, spec);
-                            rows.insert(uuid, row);
-                            true
-                        }
-                        None => false,
-                    },
-                };
-                if !known {
-                    return Err(ReplicaError::UnknownRow { table: spec.name.to_string(), uuid });
-                }
+                let table_name = || spec.name.to_string();
+                table.apply(uuid, change, spec, indexings).map_err(|unfit| match unfit {
+                    Unfit::Known => ReplicaError::KnownRow { table: table_name(), uuid },
+                    Unfit::Unknown => ReplicaError::UnknownRow { table: table_name(), uuid },
+                })?;
             }
         }
         self.serial += 1;
@@ -207,7 +207,9 @@ impl Replica {
 impl PartialEq for Replica {
     /// Whether both hold the same rows, whenever they got them.
     fn eq(&self, other: &Self) -> bool {
-        self.monitor == other.monitor && self.tables == other.tables
+        let tables = || self.tables.iter().zip(&other.tables);
+        (Arc::ptr_eq(&self.monitor, &other.monitor) || self.monitor.copies_same(&other.monitor))
+            && tables().all(|(ours, theirs)| ours.rows == theirs.rows)
     }
 }
 

@@ -2,13 +2,17 @@
 //! conditions, assignments and mutations are built.
 
 mod column;
+mod index;
 mod macros;
 mod reference;
 mod types;
 
 pub use column::{AnyColumn, Assignment, Change, Column};
+pub use index::Index;
 pub use reference::Ref;
 pub use types::{AtomType, ColumnType, Real, Shape, TypeMismatch};
+
+pub(crate) use index::{By, IndexSpec};
 
 use crate::notation::Value;
 
@@ -29,6 +33,8 @@ pub trait Table: Default + Clone + PartialEq + Send + Sync + 'static {
     const NAME: &'static str;
     /// All columns, by name.
     const COLUMNS: &'static [ColumnSpec];
+    /// Columns that are unique together, for each index of the schema.
+    const INDEXES: &'static [&'static [&'static str]] = &[];
 
     /// Sets one field. Unknown columns are ignored.
     fn decode_column(&mut self, name: &str, value: &Value) -> Result<(), TypeMismatch>;

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 /// Inputs a target, besides the corpus.
-const MUTATIONS: usize = 20_000;
+const MUTATIONS: usize = 10_000;
 
 /// What JSON and its readers turn on.
 const TOKENS: [&[u8]; 14] = [

@@ -179,7 +179,7 @@ fn a_stream_may_be_cut_and_joined_anywhere() {
     assert_eq!(messages, once * 1000);
 }
 
-/// What a session with its copy says to a message.
+/// What a session with its copy, and requests 3 and 4 under way, says to a message.
 fn receive(message: &[u8]) -> Result<Vec<Event>, SessionError> {
     let mut session = Session::new(config(), Instant::now()).unwrap();
     let nil = "00000000-0000-0000-0000-000000000000";
@@ -240,7 +240,7 @@ fn what_cannot_be_meant_is_an_error() {
         br#"{"id":null,"method":"update2"}"#.to_vec(),
         br#"{"id":null,"method":"update3","params":["replica","0",{}]}"#.to_vec(),
         br#"{"id":null,"method":"locked","params":{}}"#.to_vec(),
-        br#"{"id":0,"id":0,"method":"a"}"#.to_vec(),
+        br#"{"id":3,"id":3,"result":[]}"#.to_vec(),
         b"\xef\xbb\xbf{}".to_vec(),
         b"{]".to_vec(),
     ];
@@ -265,16 +265,16 @@ fn what_is_odd_and_no_harm_is_borne() {
         update(format!(r#"{{"novelty":{bomb}}}"#).as_bytes()),
         format!(r#"{{"id":null,"method":"novelty","params":{bomb}}}"#).into_bytes(),
         format!(r#"{{"id":{bomb},"method":"echo","params":{bomb}}}"#).into_bytes(),
-        format!(r#"{{"id":1,"result":null,"error":{bomb}}}"#).into_bytes(),
-        format!(r#"{{"id":1,"result":{bomb},"error":null}}"#).into_bytes(),
-        format!(r#"{{"id":2,"result":{bomb},"error":null}}"#).into_bytes(),
+        format!(r#"{{"id":3,"result":null,"error":{bomb}}}"#).into_bytes(),
+        format!(r#"{{"id":3,"result":{bomb},"error":null}}"#).into_bytes(),
+        format!(r#"{{"id":4,"result":{bomb},"error":null}}"#).into_bytes(),
         br#"{"id":1e999,"result":null,"error":null}"#.to_vec(),
         br#"{"id":18446744073709551616,"result":null,"error":null}"#.to_vec(),
         br#"{"id":-1,"result":null,"error":null}"#.to_vec(),
         br#"{"id":7,"result":null,"error":null}"#.to_vec(),
-        br#"{"id":1,"result":[1e400],"error":null}"#.to_vec(),
-        br#"{"id":1,"result":[{"count":-1},{"count":1e30}],"error":null}"#.to_vec(),
-        br#"{"id":1,"result":[{"rows":[{"a":1e30}]}],"error":null}"#.to_vec(),
+        br#"{"id":3,"result":[1e400],"error":null}"#.to_vec(),
+        br#"{"id":3,"result":[{"count":-1},{"count":1e30}],"error":null}"#.to_vec(),
+        br#"{"id":3,"result":[{"rows":[{"a":1e30}]}],"error":null}"#.to_vec(),
     ] {
         let outcome = receive(&message);
         let text = String::from_utf8_lossy(&message[..message.len().min(200)]);

@@ -1,20 +1,22 @@
 //! `flows`.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use flowport_openflow::{FlowStats, FlowStatsRequest};
 use serde_json::json;
 
 use crate::docker::Docker;
+use crate::frontend::attachments_of;
 use crate::model::{Attachment, ContainerRef, EndpointId, OWN_COOKIES, OWN_COOKIES_MASK};
 use crate::openflow::read_flows;
 use crate::ovsdb::{Address, Database};
 use crate::place;
-use crate::reconciler::is_of;
-use crate::refused::Refused;
 
-use super::{Failure, Global, output};
+use super::{Failure, Global, columns, output};
 
 #[derive(clap::Args)]
 pub(super) struct FlowsArgs {
@@ -22,37 +24,64 @@ pub(super) struct FlowsArgs {
     container: Option<String>,
 }
 
-/// The flow entries of one bridge.
+/// The flow entries of one bridge, and whose they are.
 struct BridgeFlows {
     bridge: String,
     flows: Vec<FlowStats>,
+    owners: Owners,
 }
+
+/// The containers that are known, by endpoint.
+type Owners = BTreeMap<EndpointId, Arc<Attachment>>;
 
 pub(super) fn flows(global: &Global, args: &FlowsArgs) -> Result<(), Failure> {
     let container = args.container.as_deref().map(str::parse).transpose()?;
     let bridges = output::runtime()?.block_on(read(&global.db()?, global.timeout(), container.as_ref()))?;
     if global.json {
         let flows: Vec<_> =
-            bridges.iter().flat_map(|of| of.flows.iter().map(|flow| as_json(&of.bridge, flow))).collect();
-        let text = serde_json::to_string_pretty(&flows).map_err(|error| Failure(error.to_string()))?;
-        output::print(&format!("{text}\n"));
-        return Ok(());
+            bridges.iter().flat_map(|of| of.flows.iter().map(|flow| as_json(of, flow))).collect();
+        return output::print_json(&flows);
     }
-    let text: String = bridges
-        .iter()
-        .map(|of| {
-            let lines: String = of.flows.iter().map(|flow| format!("  {flow}\n")).collect();
-            format!("{}\n{lines}", of.bridge)
-        })
-        .collect();
+    let limit = columns::limit();
+    let text: String = bridges.iter().map(|of| of.text(container.is_some(), limit)).collect();
     output::print(&text);
     Ok(())
 }
 
-fn as_json(bridge: &str, flow: &FlowStats) -> serde_json::Value {
+impl BridgeFlows {
+    /// The bridge, then its entries; those of many containers each under a heading of its own.
+    fn text(&self, of_one: bool, limit: Option<usize>) -> String {
+        let mut text = format!("{}\n", self.bridge);
+        let mut heading = None;
+        for flow in &self.flows {
+            let endpoint = EndpointId::from_cookie(flow.cookie.0);
+            if !of_one && heading != Some(endpoint) {
+                heading = Some(endpoint);
+                let _ = writeln!(text, "  {}", self.owner(endpoint));
+            }
+            let indent = if of_one { 2 } else { 4 };
+            text.push_str(&columns::folded(&format!("{:indent$}{flow}", ""), indent + 4, limit));
+        }
+        text
+    }
+
+    fn owner(&self, endpoint: Option<EndpointId>) -> String {
+        match endpoint.map(|endpoint| (endpoint, self.owners.get(&endpoint))) {
+            None => "for all".to_owned(),
+            Some((_, Some(attachment))) => format!("{} of {}", attachment.interface, attachment.container),
+            Some((endpoint, None)) => format!("of a container that is gone ({endpoint})"),
+        }
+    }
+}
+
+fn as_json(of: &BridgeFlows, flow: &FlowStats) -> serde_json::Value {
+    let endpoint = EndpointId::from_cookie(flow.cookie.0);
+    let owner = endpoint.and_then(|endpoint| of.owners.get(&endpoint));
     json!({
-        "bridge": bridge,
-        "endpoint": EndpointId::from_cookie(flow.cookie.0).map(|endpoint| endpoint.to_string()),
+        "bridge": of.bridge,
+        "endpoint": endpoint.map(|endpoint| endpoint.to_string()),
+        "container": owner.map(|attachment| attachment.container.to_string()),
+        "interface": owner.map(|attachment| attachment.interface.to_string()),
         "table": flow.table_id.0,
         "priority": flow.priority,
         "cookie": format!("{:#x}", flow.cookie.0),
@@ -75,6 +104,8 @@ async fn read(
         None => of_all(&database),
         Some(container) => of_container(&database, container).await?,
     };
+    let rows = database.rows();
+    let owners: Owners = rows.ports.into_iter().map(|(endpoint, row)| (endpoint, row.attachment)).collect();
     let mut bridges = Vec::new();
     for (bridge, requests) in requests {
         let flows = tokio::time::timeout(timeout, read_flows(&rundir, &bridge, &requests)).await;
@@ -87,8 +118,14 @@ async fn read(
                     "cannot read the flow entries of {bridge}: {error}: is ovs-vswitchd running?"
                 ))
             })?;
-        flows.sort_by_key(|flow| (flow.table_id, std::cmp::Reverse(flow.priority), flow.cookie));
-        bridges.push(BridgeFlows { bridge, flows });
+        // What is for all comes last, endpoints in the order of their names.
+        flows.sort_by_cached_key(|flow| {
+            let endpoint = EndpointId::from_cookie(flow.cookie.0);
+            let owner = endpoint.and_then(|endpoint| owners.get(&endpoint));
+            let name = owner.map(|of| (of.container.to_string(), of.interface.clone()));
+            (endpoint.is_none(), name, flow.cookie, flow.table_id, Reverse(flow.priority))
+        });
+        bridges.push(BridgeFlows { bridge, flows, owners: owners.clone() });
     }
     Ok(bridges)
 }
@@ -104,23 +141,8 @@ async fn of_container(
     container: &ContainerRef,
 ) -> Result<BTreeMap<String, Vec<FlowStatsRequest>>, Failure> {
     let rows = database.rows();
-    let attached = |owner: Option<&crate::model::Owner>| -> Vec<&Attachment> {
-        rows.ports.values().map(|row| &*row.attachment).filter(|of| is_of(of, container, owner)).collect()
-    };
-    let mut found = attached(None);
-    if let (true, ContainerRef::Docker(name)) = (found.is_empty(), container) {
-        // It may have been attached under another of its names.
-        let id = Docker::connect()
-            .container(name)
-            .await
-            .ok()
-            .map(|known| crate::model::Owner::from(known.id.as_str()));
-        found = attached(id.as_ref());
-    }
-    if found.is_empty() {
-        let line = format!("{container} has no port: `flowport show` lists what has");
-        return Err(Refused::no_such_port(line).into());
-    }
+    let attached = rows.ports.values().map(|row| &*row.attachment);
+    let found = attachments_of(&Docker::connect(), attached, container).await?;
     let mut requests: BTreeMap<String, Vec<FlowStatsRequest>> = BTreeMap::new();
     for attachment in found {
         let request = FlowStatsRequest::cookie(attachment.endpoint().cookie(), u64::MAX);

@@ -1,14 +1,19 @@
 //! The command line: a file a command, or a family of them.
 
 mod bridges;
+mod columns;
 mod daemon;
 mod demo;
+mod doctor;
 mod flows;
+mod generate;
 mod output;
 mod ovs_docker;
+mod policy;
 mod ports;
 mod show;
 mod submit;
+mod trace;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -99,10 +104,20 @@ enum Command {
     Adopt(bridges::AdoptArgs),
     /// Join a bridge to another host's by a tunnel
     AddTunnel(bridges::AddTunnelArgs),
+    /// Let the containers of a network talk to each other (on), or keep them apart (off)
+    SetIcc(policy::SetIccArgs),
+    /// Allow connections between containers that are kept apart
+    Allow(policy::RuleArgs),
+    /// Allow them no more
+    Disallow(policy::RuleArgs),
     /// Show bridges, their ports, and whose they are
     Show(show::ShowArgs),
     /// Show the flow entries of one container, or of all
     Flows(flows::FlowsArgs),
+    /// Say what becomes of a packet from A to B, table by table
+    Trace(trace::TraceArgs),
+    /// Say what is wrong on this host, and what to do about it
+    Doctor,
     /// Keep ports and flows as they should be
     Daemon(daemon::DaemonArgs),
     /// See it work: two hosts and three containers in a private lab on this machine
@@ -135,6 +150,10 @@ pub fn run(args: Vec<OsString>) -> ExitCode {
     if args.get(1).is_some_and(|word| word == "lab") {
         return crate::lab::main(&args[2..]);
     }
+    // Hidden too: users find what it writes installed.
+    if args.get(1).is_some_and(|word| word == "generate") {
+        return finish("flowport", generate::generate(&args[1..]));
+    }
     let cli = Cli::parse_from(args);
     output::init_log(cli.global.verbose, matches!(cli.command, Command::Daemon(_)));
     finish("flowport", execute(&cli.global, cli.command))
@@ -147,12 +166,17 @@ fn execute(global: &Global, command: Command) -> Result<ExitCode, Failure> {
         Command::DelPort(args) => ports::del_port(global, &args),
         Command::DelPorts(args) => ports::del_ports(global, &args),
         Command::SetVlan(args) => ports::set_vlan(global, &args),
+        Command::SetIcc(args) => policy::set_icc(global, &args),
+        Command::Allow(args) => policy::allow(global, &args),
+        Command::Disallow(args) => policy::disallow(global, &args),
         Command::AddBr(args) => bridges::add_br(global, &args),
         Command::DelBr(args) => bridges::del_br(global, &args),
         Command::Adopt(args) => bridges::adopt(global, &args),
         Command::AddTunnel(args) => bridges::add_tunnel(global, &args),
         Command::Show(args) => show::show(global, &args),
         Command::Flows(args) => flows::flows(global, &args),
+        Command::Trace(args) => return trace::trace(global, &args),
+        Command::Doctor => return doctor::doctor(global),
         Command::Daemon(args) => daemon::daemon(global, &args),
         Command::Demo(args) => return demo::demo(&args),
     }

@@ -10,6 +10,13 @@ pub(super) fn print(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// Prints a value as JSON, for programs.
+pub(super) fn print_json(value: &impl serde::Serialize) -> Result<(), super::Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| super::Failure(error.to_string()))?;
+    print(&format!("{text}\n"));
+    Ok(())
+}
+
 /// Prints the one line that says why a command failed.
 pub(super) fn complain(name: &str, line: &str) {
     let line = line.replace('\n', " ");

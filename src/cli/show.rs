@@ -9,7 +9,7 @@ use crate::ovsdb::{Address, Database, ShownBridge, ShownPort};
 use crate::place;
 use crate::refused::Refused;
 
-use super::{Failure, Global, output};
+use super::{Failure, Global, columns, output};
 
 #[derive(clap::Args)]
 pub(super) struct ShowArgs {
@@ -26,11 +26,9 @@ pub(super) fn show(global: &Global, args: &ShowArgs) -> Result<(), Failure> {
         }
     }
     if global.json {
-        let text = serde_json::to_string_pretty(&bridges).map_err(|error| Failure(error.to_string()))?;
-        output::print(&format!("{text}\n"));
-    } else {
-        output::print(&table(&bridges));
+        return output::print_json(&bridges);
     }
+    output::print(&table(&bridges, columns::limit()));
     Ok(())
 }
 
@@ -57,20 +55,31 @@ async fn count(bridge: &mut ShownBridge, rundir: &Path, timeout: Duration) {
     }
 }
 
-/// A heading a bridge and a line a port, their columns as wide as they need to be.
-pub(crate) fn table(bridges: &[ShownBridge]) -> String {
+/// The columns that are made narrower where lines do not fit.
+const CONTAINER: usize = 0;
+const INTERFACE: usize = 1;
+const ADDRESS: usize = 2;
+
+/// A heading a bridge and a line a port, in lines of at most `limit` characters.
+fn table(bridges: &[ShownBridge], limit: Option<usize>) -> String {
     let mut text = String::new();
     for bridge in bridges {
         let who = bridge.flowport.as_deref().unwrap_or("not Flowport's");
         let _ = writeln!(text, "{} ({who}, {} datapath)", bridge.name, bridge.datapath);
+        for vlan in &bridge.isolated {
+            let _ = writeln!(text, "  containers of VLAN {vlan} are kept apart");
+        }
+        for rule in &bridge.rules {
+            let _ = writeln!(text, "  allowed: {rule}");
+        }
         let mut lines = vec![
             ["CONTAINER", "INTERFACE", "ADDRESS", "MAC", "VLAN", "PORT", "PACKETS IN/OUT"].map(str::to_owned),
         ];
         lines.extend(bridge.ports.iter().flat_map(port_lines));
-        text.push_str(&aligned(&lines));
+        text.push_str(&columns::aligned(&lines, &[CONTAINER, ADDRESS, INTERFACE], limit));
         for port in &bridge.ports {
             if let Some(error) = &port.error {
-                let _ = writeln!(text, "  ! {}: {error}", port.name);
+                text.push_str(&columns::folded(&format!("  ! {}: {error}", port.name), 4, limit));
             }
         }
     }
@@ -84,7 +93,7 @@ pub(crate) fn table(bridges: &[ShownBridge]) -> String {
 fn port_lines(port: &ShownPort) -> Vec<[String; 7]> {
     let dash = || "-".to_owned();
     let what = match (port.kind.as_str(), &port.remote) {
-        ("", _) => dash(),
+        ("", _) => "link".to_owned(),
         (kind, Some(remote)) => format!("{kind} to {remote}"),
         (kind, None) => kind.to_owned(),
     };
@@ -97,7 +106,7 @@ fn port_lines(port: &ShownPort) -> Vec<[String; 7]> {
         networks(port).unwrap_or_else(dash),
         port.ofport
             .map_or_else(dash, |ofport| if ofport == 65534 { "LOCAL".into() } else { ofport.to_string() }),
-        format!("{}/{}", port.rx_packets, port.tx_packets),
+        format!("{}/{}", columns::count(port.rx_packets), columns::count(port.tx_packets)),
     ]];
     lines.extend(addresses.map(|address| {
         let mut line: [String; 7] = Default::default();
@@ -120,17 +129,58 @@ fn shortened(container: &str) -> String {
     if is_id { container[..12].to_owned() } else { container.to_owned() }
 }
 
-fn aligned<const N: usize>(lines: &[[String; N]]) -> String {
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; N] = std::array::from_fn(width);
-    let mut text = String::new();
-    for line in lines {
-        let mut row = String::from(" ");
-        for (cell, width) in line.iter().zip(widths) {
-            let _ = write!(row, " {cell:width$}");
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn port(container: &str, addresses: &[&str]) -> ShownPort {
+        ShownPort {
+            name: "fp8898ba50e70c".into(),
+            kind: String::new(),
+            container: Some(container.into()),
+            container_id: None,
+            interface: Some("eth1".into()),
+            addresses: addresses.iter().map(ToString::to_string).collect(),
+            mac: Some("02:42:0a:00:00:01".into()),
+            vlan: Some(4095),
+            trunks: vec![],
+            ofport: Some(65_000),
+            remote: None,
+            rx_packets: 12_345_678_901,
+            tx_packets: 999_999,
+            error: Some(
+                "could not open network device fp8898ba50e70c (No such device), and so on and on".into(),
+            ),
         }
-        text.push_str(row.trim_end());
-        text.push('\n');
     }
-    text
+
+    #[test]
+    fn it_fits_in_eighty_columns_and_nothing_is_lost() {
+        let (name, ipv6) = (
+            "a-container-with-a-very-long-name.of-a-project_1",
+            "2001:db8:1234:5678:9abc:def0:1234:5678/128",
+        );
+        let bridge = ShownBridge {
+            name: "br0".into(),
+            flowport: Some("managed".into()),
+            datapath: "netdev".into(),
+            isolated: vec![],
+            rules: vec![],
+            ports: vec![
+                port(name, &["100.100.100.100/24", ipv6]),
+                port("b", &[ipv6]),
+                port("c", &["10.0.0.3/24"]),
+            ],
+        };
+        let text = table(std::slice::from_ref(&bridge), Some(80));
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        for word in [name, "100.100.100.100/24", ipv6, "02:42:0a:00:00:01", "4095", "65000", "12G/999999"] {
+            assert!(text.contains(word), "{word} is not in {text}");
+        }
+        let wide = table(&[bridge], None);
+        assert!(
+            wide.lines().filter(|line| line.contains("eth1")).count() == 3
+                && wide.contains(&format!("{name} eth1"))
+        );
+    }
 }

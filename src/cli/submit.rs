@@ -1,5 +1,6 @@
 //! Hands an intent to the daemon where there is one, and carries it out here otherwise.
 
+use std::cell::OnceCell;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::os::unix::net::UnixStream;
 
@@ -59,31 +60,41 @@ fn ask(mut daemon: &UnixStream, global: &Global, intent: Intent, bar: &Bar) -> R
 }
 
 /// A progress bar, on a terminal and for many ports.
-struct Bar(Option<ProgressBar>);
+struct Bar {
+    is_on_terminal: bool,
+    /// Made when it is known how many ports there are.
+    shown: OnceCell<ProgressBar>,
+}
 
 impl Bar {
     fn for_intent(intent: &Intent) -> Self {
-        let Intent::AddPorts { ports } = intent else { return Self(None) };
-        if ports.len() < PORTS_WORTH_A_BAR || !io::stderr().is_terminal() {
-            return Self(None);
+        let bar = Self { is_on_terminal: io::stderr().is_terminal(), shown: OnceCell::new() };
+        // Looking thousands of containers up takes its time, too.
+        if let Intent::AddPorts { ports } = intent {
+            bar.show(Progress { done: 0, of: ports.len() });
         }
-        let bar = ProgressBar::new(ports.len() as u64);
-        if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} ports, {elapsed}") {
-            bar.set_style(style);
-        }
-        Self(Some(bar))
+        bar
     }
 
     fn show(&self, progress: Progress) {
-        if let Some(bar) = &self.0 {
-            bar.set_position(progress.done as u64);
+        if self.is_on_terminal && progress.of >= PORTS_WORTH_A_BAR {
+            self.shown.get_or_init(|| made(progress.of)).set_position(progress.done as u64);
         }
     }
 }
 
+fn made(ports: usize) -> ProgressBar {
+    let bar = ProgressBar::new(ports as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} ports, {elapsed}") {
+        bar.set_style(style);
+    }
+    bar.tick();
+    bar
+}
+
 impl Drop for Bar {
     fn drop(&mut self) {
-        if let Some(bar) = &self.0 {
+        if let Some(bar) = self.shown.get() {
             bar.finish_and_clear();
         }
     }

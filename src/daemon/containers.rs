@@ -9,6 +9,7 @@ use futures_util::stream::{self, StreamExt};
 
 use crate::docker::{Docker, DockerError, Event};
 use crate::frontend::sandbox_of;
+use crate::metrics::{Meters, Peer};
 use crate::model::{Owner, Sandbox};
 use crate::ovsdb::Database;
 use crate::reconciler::{Containers, Handle};
@@ -16,6 +17,9 @@ use crate::records::Records;
 
 /// How long Docker is left alone when it does not answer.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// How long Docker may take to answer when the daemon starts. One that systemd starts by its socket takes the question
+/// and answers it when it runs, which it does after us.
+const ANSWER_TIME: Duration = Duration::from_secs(2);
 /// How many containers are looked up at once.
 const LOOKUPS_AT_ONCE: usize = 16;
 
@@ -24,9 +28,13 @@ pub(super) async fn known(docker: &Docker, database: &Database, records: &Record
     let recorded = records.attachments().into_values().map(|attachment| attachment.owner.clone());
     let marked = database.rows().ports.into_values().map(|row| row.attachment.owner.clone());
     let owners: BTreeSet<Owner> = recorded.chain(marked).collect();
-    let lookups = owners.into_iter().map(|owner| look_up(docker, owner));
+    let docker_answers = owners.iter().any(Owner::is_docker)
+        && tokio::time::timeout(ANSWER_TIME, docker.ids()).await.is_ok_and(|ids| ids.is_ok());
+    let (asked, unknown): (Vec<_>, Vec<_>) =
+        owners.into_iter().partition(|owner| docker_answers || !owner.is_docker());
+    let lookups = asked.into_iter().map(|owner| look_up(docker, owner));
     let found: Vec<Found> = stream::iter(lookups).buffered(LOOKUPS_AT_ONCE).collect().await;
-    let mut known = Containers::default();
+    let mut known = Containers { unknown: unknown.into_iter().collect(), ..Containers::default() };
     for found in found {
         match found {
             Found::Runs(sandbox) => known.running.push(sandbox),
@@ -57,10 +65,10 @@ async fn look_up(docker: &Docker, owner: Owner) -> Found {
 }
 
 /// Tells the reconciler of containers that start or are removed, as long as the daemon runs.
-pub(super) async fn watch(docker: Docker, reconciler: Handle) {
+pub(super) async fn watch(docker: Docker, reconciler: Handle, meters: Meters) {
     let mut answered = true;
     loop {
-        match follow(&docker, &reconciler).await {
+        match follow(&docker, &reconciler, &meters).await {
             Ok(()) => tracing::info!("Docker ended; waiting for it to come back"),
             Err(error) if answered => {
                 tracing::info!("{error}; containers of Docker are attended to when it answers");
@@ -73,7 +81,7 @@ pub(super) async fn watch(docker: Docker, reconciler: Handle) {
 }
 
 /// Follows Docker's events until it ends. What happened before the first event is asked for.
-async fn follow(docker: &Docker, reconciler: &Handle) -> Result<(), DockerError> {
+async fn follow(docker: &Docker, reconciler: &Handle, meters: &Meters) -> Result<(), DockerError> {
     let mut events = docker.events().await?;
     let known = docker.ids().await?;
     for owner in reconciler.owners().await.into_iter().filter(Owner::is_docker) {
@@ -84,7 +92,9 @@ async fn follow(docker: &Docker, reconciler: &Handle) -> Result<(), DockerError>
         }
     }
     while let Some(event) = events.next().await {
-        match event? {
+        let event = event.inspect_err(|_| meters.lost(&Peer::DOCKER))?;
+        meters.docker_event(event.action());
+        match event {
             Event::Started { id } => started(docker, reconciler, Owner::from(id.as_str())).await,
             Event::Destroyed { id } => reconciler.removed(Owner::from(id.as_str())).await,
             Event::Died { .. } | Event::Renamed { .. } => {}

@@ -3,16 +3,20 @@
 //! ```text
 //!   server ──────(intents)──> Frontend ──┐
 //!   containers ──(start, removal)────────┼──> Reconciler, the one owner of the state
-//!   links ───────(seen, gone)────────────┘
+//!   links ───────(seen, gone)────────────┤
+//!   notify, metrics ──(how far?)─────────┘
 //! ```
 //!
 //! Each of these is one task; all end with [`run`]. Stopping leaves ports and flows as they are.
 
 mod containers;
 mod links;
+pub mod metrics;
+mod notify;
 pub mod protocol;
 mod server;
 
+use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -20,6 +24,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::docker::Docker;
 use crate::frontend::Frontend;
+use crate::metrics::{Meters, Peer};
 use crate::netlink::Netlink;
 use crate::ovsdb::{Address, Database};
 use crate::reconciler::{Reconciler, Shells};
@@ -27,6 +32,7 @@ use crate::records::{Records, Server as RecordsServer};
 use crate::refused::Refused;
 use crate::state::Scope;
 
+use notify::ServiceManager;
 use server::Listening;
 
 /// How long the parts may take to answer when the daemon starts.
@@ -41,41 +47,56 @@ pub struct Config {
     pub socket: PathBuf,
     /// The directory of its own database.
     pub state: PathBuf,
+    /// Where metrics are served, if anywhere.
+    pub metrics: Option<metrics::Address>,
 }
 
-/// Runs until it is told to stop by SIGTERM or SIGINT.
+/// Runs until it is told to stop by SIGTERM or SIGINT; SIGHUP has it read everything again. The service manager is kept
+/// informed if there is one.
 ///
 /// # Errors
 ///
 /// It cannot start: another daemon runs, or a part is missing.
 pub async fn run(config: Config, ready: impl FnOnce()) -> Result<(), Refused> {
-    let [mut interrupt, mut terminate] = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    let Signals { mut interrupt, mut terminate, mut hang_up } = Signals::catch();
+    let manager = ServiceManager::from_environment();
     tracing::debug!("starting");
-    tokio::select! {
-        ended = rule(&config, ready) => ended,
+    let ended = tokio::select! {
+        ended = rule(&config, ready, (&mut hang_up, &manager)) => ended,
         // At any time: also while it waits for parts that do not answer.
-        () = caught(&mut interrupt) => Ok(()),
-        () = caught(&mut terminate) => Ok(()),
+        _ = caught(&mut interrupt) => Ok(()),
+        _ = caught(&mut terminate) => Ok(()),
+    };
+    if ended.is_ok() {
+        manager.stopping();
+        tracing::info!("stopping; ports and flows stay as they are");
     }
+    ended
 }
 
 /// Ends by itself only when it cannot start.
-async fn rule(config: &Config, ready: impl FnOnce()) -> Result<(), Refused> {
+async fn rule(
+    config: &Config,
+    ready: impl FnOnce(),
+    informed: (&mut io::Result<Signal>, &ServiceManager),
+) -> Result<(), Refused> {
     let begun = Instant::now();
+    let scrapers = metrics::Listener::bind(config.metrics.as_ref()).await?;
     let database = Database::connect(&config.db, START_TIME).await?;
     // The lock first: whoever has it may take the place of a dead daemon's socket.
     let _lock = database.try_lock().await?;
     // Who comes before it is ready is answered when it is.
     let listening = server::listen(&config.socket)?;
-    serve(config, database, &listening, begun, ready).await
+    serve(config, database, &listening, (begun, ready), informed, scrapers).await
 }
 
 async fn serve(
     config: &Config,
     database: Database,
     listening: &Listening<'_>,
-    begun: Instant,
-    ready: impl FnOnce(),
+    (begun, ready): (Instant, impl FnOnce()),
+    (hang_up, manager): (&mut io::Result<Signal>, &ServiceManager),
+    scrapers: metrics::Listener,
 ) -> Result<(), Refused> {
     let run_dir = config.socket.parent().map(PathBuf::from).unwrap_or_default();
     let mut records_server = RecordsServer::start(&config.state, &run_dir, begun + START_TIME).await?;
@@ -83,6 +104,10 @@ async fn serve(
     let netlink = Netlink::open();
     let link_news = netlink.subscribe().await?;
     let docker = Docker::connect();
+    let meters = Meters::default();
+    let losses = [(database.connection(), Peer::OPEN_VSWITCH), (records.connection(), Peer::RECORDS)]
+        .map(|(connection, peer)| metrics::watch(connection, peer, meters.clone()));
+    let losses = futures_util::future::join_all(losses);
 
     let known = containers::known(&docker, &database, &records).await;
     let shells = Shells {
@@ -96,19 +121,39 @@ async fn serve(
     tracing::info!("ready on {} after {} ms", config.socket.display(), begun.elapsed().as_millis());
     ready();
     tokio::select! {
-        () = reconciler.run() => {}
-        () = server::serve(listening, frontend) => {}
-        () = containers::watch(docker, handle.clone()) => {}
-        () = links::watch(link_news, handle) => {}
+        () = reconciler.metered(meters.clone()).run() => {}
+        () = server::serve(listening, frontend, meters.clone()) => {}
+        () = containers::watch(docker, handle.clone(), meters.clone()) => {}
+        () = metrics::serve(scrapers, meters.clone(), handle.clone()) => {}
+        _ = losses => {}
+        () = links::watch(link_news, handle.clone()) => {}
+        () = manager.keep_informed(handle, hang_up) => {}
         () = records_server.keep() => {}
     }
     Ok(())
 }
 
-async fn caught(signal: &mut std::io::Result<Signal>) {
+/// Those that a daemon is told things by.
+struct Signals {
+    interrupt: io::Result<Signal>,
+    terminate: io::Result<Signal>,
+    hang_up: io::Result<Signal>,
+}
+
+impl Signals {
+    /// From now on they do not end the process.
+    fn catch() -> Self {
+        Self {
+            interrupt: signal(SignalKind::interrupt()),
+            terminate: signal(SignalKind::terminate()),
+            hang_up: signal(SignalKind::hangup()),
+        }
+    }
+}
+
+async fn caught(signal: &mut io::Result<Signal>) -> Option<()> {
     match signal {
-        Ok(signal) => drop(signal.recv().await),
+        Ok(signal) => signal.recv().await,
         Err(_) => std::future::pending().await,
     }
-    tracing::info!("stopping; ports and flows stay as they are");
 }

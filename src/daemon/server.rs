@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -12,6 +12,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, watch};
 
 use crate::frontend::Frontend;
+use crate::metrics::Meters;
 use crate::refused::Refused;
 
 use super::protocol::{Answer, Ask, LONGEST_ASK};
@@ -20,7 +21,7 @@ use super::protocol::{Answer, Ask, LONGEST_ASK};
 const PROGRESS_DEPTH: usize = 4;
 
 /// The wait after a connection that could not be accepted.
-const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
+pub(super) const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// The longest that a caller may have the daemon wait, as on the command line: arithmetic on instants stays sound.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400);
 
@@ -33,7 +34,7 @@ pub(super) struct Listening<'a> {
 
 impl Drop for Listening<'_> {
     fn drop(&mut self) {
-        take_away(self.socket);
+        leave(self.socket);
     }
 }
 
@@ -55,7 +56,7 @@ pub(super) fn listen(socket: &Path) -> Result<Listening<'_>, Refused> {
     if let Some(dir) = socket.parent() {
         fs::create_dir_all(dir).map_err(|error| cannot(&error))?;
     }
-    take_away(socket);
+    leave(socket);
     let listener = UnixListener::bind(socket).map_err(|error| cannot(&error))?;
     let listening = Listening { listener, socket };
     // Whoever may connect may change the host's network: its owner alone.
@@ -63,8 +64,8 @@ pub(super) fn listen(socket: &Path) -> Result<Listening<'_>, Refused> {
     Ok(listening)
 }
 
-/// What is no socket is not ours.
-fn take_away(socket: &Path) {
+/// Takes a socket away. What is no socket is not ours.
+pub(super) fn leave(socket: &Path) {
     if fs::symlink_metadata(socket).is_ok_and(|found| found.file_type().is_socket()) {
         // That it is not there is how it should be.
         let _ = fs::remove_file(socket);
@@ -72,12 +73,12 @@ fn take_away(socket: &Path) {
 }
 
 /// Answers one question a connection, many at the same time.
-pub(super) async fn serve(Listening { listener, .. }: &Listening<'_>, frontend: Frontend) {
+pub(super) async fn serve(Listening { listener, .. }: &Listening<'_>, frontend: Frontend, meters: Meters) {
     let mut conversations = FuturesUnordered::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => conversations.push(converse(stream, frontend.clone())),
+                Ok((stream, _)) => conversations.push(converse(stream, frontend.clone(), &meters)),
                 Err(error) => {
                     tracing::warn!("cannot accept a connection: {error}");
                     // Too many open files, as a rule: it fails again at once until some are closed.
@@ -89,7 +90,7 @@ pub(super) async fn serve(Listening { listener, .. }: &Listening<'_>, frontend: 
     }
 }
 
-async fn converse(stream: UnixStream, frontend: Frontend) {
+async fn converse(stream: UnixStream, frontend: Frontend, meters: &Meters) {
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
     let mut reader = BufReader::new(reader.take(LONGEST_ASK as u64));
@@ -105,7 +106,9 @@ async fn converse(stream: UnixStream, frontend: Frontend) {
             return;
         }
     };
-    tracing::info!(intent = %ask.intent.in_short(), "asked");
+    let (asked, begun) = (ask.intent.in_short(), Instant::now());
+    tracing::debug!(asked, "asked");
+    let name = ask.intent.name();
     let (progress, mut news) = mpsc::channel(PROGRESS_DEPTH);
     let (interruption, interrupted) = watch::channel(false);
     let wake = frontend.clone();
@@ -124,10 +127,14 @@ async fn converse(stream: UnixStream, frontend: Frontend) {
             }
         }
     };
+    meters.intent(name, answer.is_ok(), begun.elapsed());
     let answer = match answer {
-        Ok(outcome) => Answer::Done(outcome),
+        Ok(outcome) => {
+            tracing::info!(asked, ports = outcome.ports, ms = begun.elapsed().as_millis(), "done");
+            Answer::Done(outcome)
+        }
         Err(refused) => {
-            tracing::info!("refused: {refused}");
+            tracing::info!(asked, why = %refused, ms = begun.elapsed().as_millis(), "refused");
             Answer::Refused(refused)
         }
     };

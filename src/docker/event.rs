@@ -43,6 +43,19 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Docker's word for what happened.
+    #[must_use]
+    pub fn action(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "start",
+            Self::Died { .. } => "die",
+            Self::Destroyed { .. } => "destroy",
+            Self::Renamed { .. } => "rename",
+        }
+    }
+}
+
 /// The stream of [`Event`]s. When the engine goes away it yields an error and then ends; call
 /// [`Docker::events`] again, and [`Docker::ids`] for what was missed.
 pub struct Events {

@@ -45,6 +45,15 @@ pub struct Container {
     pub network_mode: String,
 }
 
+/// What the engine says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EngineInfo {
+    /// Its version, as `20.10.24`.
+    pub version: String,
+    /// Whether containers go on running when it stops (`live-restore`).
+    pub live_restore: bool,
+}
+
 impl Docker {
     /// The engine at DOCKER_HOST (`unix://PATH`, `tcp://HOST:PORT`), or else at `/var/run/docker.sock`.
     /// Does not connect yet.
@@ -85,6 +94,16 @@ impl Docker {
             })
             .await?;
         Ok(listed.into_iter().filter_map(|summary| summary.id).collect())
+    }
+
+    /// What the engine says of itself.
+    pub async fn info(&self) -> Result<EngineInfo, DockerError> {
+        let info =
+            self.with_client(async |client| client.info().await.map_err(|error| self.error(error))).await?;
+        Ok(EngineInfo {
+            version: info.server_version.unwrap_or_default(),
+            live_restore: info.live_restore_enabled.unwrap_or(false),
+        })
     }
 
     /// Runs `request`, once more when the engine wants another version of the API.

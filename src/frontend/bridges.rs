@@ -234,7 +234,7 @@ impl Frontend {
     }
 
     /// Waits until the bridge, if it is managed, forwards as it should.
-    async fn settle(&self, bridge: LinkName, deadline: Instant) -> Result<Outcome, Refused> {
+    pub(super) async fn settle(&self, bridge: LinkName, deadline: Instant) -> Result<Outcome, Refused> {
         let (progress, _) = mpsc::channel(1);
         self.reconciler.ask(Change::Settle(bridge), deadline, progress, self.interrupted.clone()).await
     }

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use crate::docker::Docker;
-use crate::model::{ContainerRef, Owner, Sandbox};
+use crate::model::{Attachment, ContainerRef, Owner, Sandbox};
 use crate::netlink::{Netns, NetnsError};
 use crate::process;
+use crate::reconciler::is_of;
 use crate::refused::Refused;
 
 /// The sandbox of the container that the user means.
@@ -46,6 +47,31 @@ pub async fn look_up(docker: &Docker, container: &ContainerRef) -> Result<Sandbo
             sandbox(Owner::process(*pid, start), netns, Some(*pid), &name, || shares(&name))
         }
     }
+}
+
+/// Those of the attachments that are the container's, under whichever of its names they were made.
+///
+/// # Errors
+///
+/// It has none.
+pub async fn attachments_of<'a>(
+    docker: &Docker,
+    all: impl Iterator<Item = &'a Attachment> + Clone,
+    container: &ContainerRef,
+) -> Result<Vec<&'a Attachment>, Refused> {
+    let attached = |owner: Option<&Owner>| -> Vec<&'a Attachment> {
+        all.clone().filter(|of| is_of(of, container, owner)).collect()
+    };
+    let mut found = attached(None);
+    if let (true, ContainerRef::Docker(name)) = (found.is_empty(), container) {
+        let id = docker.container(name).await.ok().map(|known| Owner::from(known.id.as_str()));
+        found = attached(id.as_ref());
+    }
+    if found.is_empty() {
+        let line = format!("{container} has no port: `flowport show` lists what has");
+        return Err(Refused::no_such_port(line));
+    }
+    Ok(found)
 }
 
 /// The sandbox of an owner that is known from before, if it still runs; `pid` is the process of a Docker container.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use add_port::AddPort;
 
 use crate::model::{
-    BridgeSpec, ContainerRef, DatapathType, LinkName, Remote, Tunnel, TunnelKey, TunnelKind, Vlan,
+    BridgeSpec, ContainerRef, DatapathType, LinkName, Remote, Rule, Tunnel, TunnelKey, TunnelKind, Vlan,
 };
 
 /// A change that somebody wants.
@@ -61,11 +61,52 @@ pub enum Intent {
         /// The bridge.
         bridge: LinkName,
     },
+    /// Let containers of a network talk to each other, or keep them apart (inter-container communication).
+    SetIcc {
+        /// The bridge.
+        bridge: LinkName,
+        /// The network.
+        #[serde(default)]
+        vlan: Vlan,
+        /// Whether they may.
+        icc: bool,
+    },
+    /// Allow connections between containers that are kept apart.
+    Allow {
+        /// The bridge.
+        bridge: LinkName,
+        /// Which.
+        rule: Rule,
+    },
+    /// Allow them no more.
+    Disallow {
+        /// The bridge.
+        bridge: LinkName,
+        /// Which.
+        rule: Rule,
+    },
     /// Join a bridge to another host's.
     AddTunnel(AddTunnel),
 }
 
 impl Intent {
+    /// The command that it is.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::AddPorts { .. } => "add-ports",
+            Self::DelPort { .. } => "del-port",
+            Self::DelPorts { .. } => "del-ports",
+            Self::SetVlan { .. } => "set-vlan",
+            Self::AddBr(_) => "add-br",
+            Self::DelBr { .. } => "del-br",
+            Self::Adopt { .. } => "adopt",
+            Self::SetIcc { .. } => "set-icc",
+            Self::Allow { .. } => "allow",
+            Self::Disallow { .. } => "disallow",
+            Self::AddTunnel(_) => "add-tunnel",
+        }
+    }
+
     /// A line for the log: no secret, and no list of thousands of ports.
     pub fn in_short(&self) -> String {
         let shown = match self {

@@ -6,6 +6,7 @@ mod container;
 mod endpoint;
 mod mac;
 mod names;
+mod policy;
 mod route;
 mod tunnel;
 mod vlan;
@@ -18,6 +19,7 @@ pub use endpoint::{
 };
 pub use mac::Mac;
 pub use names::LinkName;
+pub use policy::{Policy, Rule, Traffic};
 pub use route::Route;
 pub use tunnel::{Remote, Tunnel, TunnelKey, TunnelKind};
 pub use vlan::Vlan;

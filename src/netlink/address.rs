@@ -13,7 +13,21 @@ use super::{Netlink, message};
 
 const RTM_NEWADDR: u16 = 20;
 
+/// An address that a link of the namespace has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkAddress {
+    /// `ifindex` of the link.
+    pub link: u32,
+    /// The address with its prefix length.
+    pub address: IpNet,
+}
+
 impl Netlink {
+    /// The addresses of all links, link-local ones included.
+    pub async fn all_addresses(&self) -> Result<Vec<LinkAddress>, NetlinkError> {
+        self.run(|| of_all(&mut Socket::route()?)).await
+    }
+
     /// Adds addresses to a link, all or none.
     pub async fn add_addresses(&self, name: &str, addresses: &[IpNet]) -> Result<(), NetlinkError> {
         let (name, addresses) = (name.to_owned(), addresses.to_vec());
@@ -50,15 +64,18 @@ impl Netlink {
 
 /// The addresses of link `index` in the socket's namespace.
 pub(super) fn of_link(socket: &mut Socket, index: u32) -> Result<Vec<IpNet>, NetlinkError> {
+    let addresses = of_all(socket)?.into_iter().filter(|found| found.link == index);
+    Ok(addresses.map(|found| found.address).collect())
+}
+
+fn of_all(socket: &mut Socket) -> Result<Vec<LinkAddress>, NetlinkError> {
     let addresses = socket.dump(message::all_addresses(), |answer| {
         if answer.kind != RTM_NEWADDR {
             return None;
         }
         let message = AddressMessage::parse(answer.payload).ok()?;
-        if message.header.index != index {
-            return None;
-        }
-        IpNet::new(local(&message)?, message.header.prefix_len).ok()
+        let address = IpNet::new(local(&message)?, message.header.prefix_len).ok()?;
+        Some(LinkAddress { link: message.header.index, address })
     })?;
     addresses.map_err(|refusal| NetlinkError::refused("list addresses", refusal))
 }

@@ -44,6 +44,24 @@ impl Netlink {
     }
 }
 
+impl Netlink {
+    /// Whether the interface called `name` in a sandbox leaves checksums to its peer; none if there is no such interface.
+    pub async fn tx_checksum_offload_in(
+        &self,
+        netns: &Netns,
+        name: &str,
+    ) -> Result<Option<bool>, NetlinkError> {
+        let name = name.to_owned();
+        let inside = Self { netns: Some(netns.clone()), turns: self.turns.clone() };
+        inside
+            .run(move || {
+                let Some(link) = link::find(&mut Socket::route()?, &name)? else { return Ok(None) };
+                ethtool::tx_checksum_offload(link.index).map(Some)
+            })
+            .await
+    }
+}
+
 /// Gives the new interface all that it needs. The default routes come last: they are the only step that
 /// changes what was there before.
 pub(super) fn configure(spec: &VethSpec) -> Result<(), VethError> {

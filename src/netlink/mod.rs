@@ -22,12 +22,13 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
+pub use self::address::LinkAddress;
 pub use self::error::{NetlinkError, Refusal, VethError};
 pub use self::event::{LinkEvent, LinkEvents};
 pub use self::inside::Interface;
 pub use self::link::{Link, Peer};
 pub use self::netns::{Netns, NetnsError, NetnsIdentity};
-pub use self::route::Path;
+pub use self::route::{Path, TableRoute};
 pub use self::spec::{Route, SpecError, VethSpec};
 
 /// Operations that may be in the kernel at once. It lets one through at a time; the second has its

@@ -2,8 +2,12 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use netlink_packet_core::Parseable;
-use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteMetric};
+use netlink_packet_route::AddressFamily;
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteMetric, RouteType,
+};
 use rustix::io::Errno;
 
 use super::error::NetlinkError;
@@ -26,7 +30,35 @@ pub struct Path {
     pub gateway: Option<IpAddr>,
 }
 
+/// A route of the main table that leads somewhere by one link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableRoute {
+    /// Where it leads.
+    pub destination: IpNet,
+    /// `ifindex` of the link that packets leave by.
+    pub link: u32,
+    /// The next hop, unless the destination is on the link itself.
+    pub gateway: Option<IpAddr>,
+}
+
 impl Netlink {
+    /// The unicast routes of the main table, of both families. Those with several next hops are left out.
+    pub async fn routes(&self) -> Result<Vec<TableRoute>, NetlinkError> {
+        self.run(|| {
+            let mut socket = Socket::route()?;
+            let mut routes = Vec::new();
+            for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+                let found = socket.dump(message::all_routes(family), |answer| {
+                    (answer.kind == RTM_NEWROUTE).then(|| RouteMessage::parse(answer.payload).ok()).flatten()
+                })?;
+                let found = found.map_err(|refusal| NetlinkError::refused("list routes", refusal))?;
+                routes.extend(found.iter().filter_map(of_main_table));
+            }
+            Ok(routes)
+        })
+        .await
+    }
+
     /// The way to `destination`; none when it is unreachable.
     pub async fn route_to(&self, destination: IpAddr) -> Result<Option<Path>, NetlinkError> {
         self.run(move || {
@@ -69,6 +101,29 @@ impl Netlink {
         })
         .await
     }
+}
+
+fn of_main_table(route: &RouteMessage) -> Option<TableRoute> {
+    let header = &route.header;
+    if header.table != RouteHeader::RT_TABLE_MAIN || header.kind != RouteType::Unicast {
+        return None;
+    }
+    let (mut destination, mut link, mut gateway) = (None, None, None);
+    for attribute in &route.attributes {
+        match attribute {
+            RouteAttribute::Destination(address) => destination = ip(address),
+            RouteAttribute::Oif(index) => link = Some(*index),
+            RouteAttribute::Gateway(address) => gateway = ip(address),
+            _ => {}
+        }
+    }
+    // A default route names no destination.
+    let any: IpAddr = match header.address_family {
+        AddressFamily::Inet => std::net::Ipv4Addr::UNSPECIFIED.into(),
+        _ => std::net::Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let destination = IpNet::new(destination.unwrap_or(any), header.destination_prefix_length).ok()?;
+    Some(TableRoute { destination, link: link?, gateway })
 }
 
 fn ip(address: &RouteAddress) -> Option<IpAddr> {

@@ -84,6 +84,7 @@ impl Exchange {
                 return Ok(event);
             }
             if self.written == self.output.len() {
+                self.session.recycle(std::mem::take(&mut self.output));
                 self.output = self.session.poll_transmit().unwrap_or_default();
                 self.written = 0;
             }

@@ -8,7 +8,7 @@ use flowport_ovsdb_schema::open_vswitch::{
     Bridge, BridgeFailMode, BridgeProtocols, Interface, OpenVSwitch, Port,
 };
 
-use crate::model::{BridgeSpec, LinkName, Tunnel};
+use crate::model::{BridgeSpec, LinkName, Rule, Tunnel, Vlan};
 
 use super::{Database, LOCK, TransactionFailed, marks};
 
@@ -38,7 +38,7 @@ impl Database {
 
     /// Whether there is a port of this name, on any bridge.
     pub fn has_port(&self, name: &str) -> bool {
-        self.client.replica().find::<Port>(|port| port.name == name).is_some()
+        self.client.replica().by(Port::NAME, name).next().is_some()
     }
 
     /// Inserts a bridge with its local port and uplink; returns the configuration's number (`next_cfg`).
@@ -107,6 +107,27 @@ impl Database {
         self.commit_revision(transaction).await.map(drop)
     }
 
+    /// Keeps the containers of a network apart, or no more.
+    pub async fn set_isolated(&self, row: Uuid, vlan: Vlan, isolated: bool) -> Result<(), TransactionFailed> {
+        self.mark_bridge(row, marks::isolated(vlan), isolated).await
+    }
+
+    /// Adds a rule, or takes it away.
+    pub async fn set_rule(&self, row: Uuid, rule: &Rule, allowed: bool) -> Result<(), TransactionFailed> {
+        self.mark_bridge(row, marks::allow(rule), allowed).await
+    }
+
+    async fn mark_bridge(&self, row: Uuid, mark: String, there: bool) -> Result<(), TransactionFailed> {
+        let mut transaction = self.transaction();
+        let bridge = Where::<Bridge>::row(row);
+        if there {
+            transaction.mutate(bridge, [Bridge::EXTERNAL_IDS.put([(mark, "true".to_owned())])]);
+        } else {
+            transaction.mutate(bridge, [Bridge::EXTERNAL_IDS.remove([mark])]);
+        }
+        self.commit(transaction).await.map(drop)
+    }
+
     /// Inserts a tunnel port.
     pub async fn add_tunnel(&self, bridge: Uuid, tunnel: &Tunnel) -> Result<i64, TransactionFailed> {
         let mut transaction = self.transaction();
@@ -119,7 +140,7 @@ impl Database {
     /// Takes a port that is no container's out of its bridge; that it is not there is no error.
     pub async fn del_port(&self, bridge: Uuid, name: &str) -> Result<(), TransactionFailed> {
         let mut transaction = self.transaction();
-        if let Some((row, _)) = self.client.replica().find::<Port>(|port| port.name == name) {
+        if let Some((row, _)) = self.client.replica().by(Port::NAME, name).next() {
             let port: Ref<Port> = row.into();
             transaction.mutate(Where::<Bridge>::row(bridge), [Bridge::PORTS.remove([port])]);
         }
@@ -137,7 +158,7 @@ impl Database {
             return TakenUp::Late;
         }
         let Some(name) = interface else { return TakenUp::Yes };
-        match replica.find::<Interface>(|row| row.name == name) {
+        match replica.by(Interface::NAME, name).next() {
             Some((_, row)) if row.ofport.is_some_and(|ofport| ofport > 0) => TakenUp::Yes,
             Some((_, row)) => TakenUp::Failed(row.error.clone()),
             None => TakenUp::Failed(None),
@@ -145,7 +166,7 @@ impl Database {
     }
 
     fn find_bridge(&self, name: &LinkName) -> Option<Uuid> {
-        self.client.replica().find::<Bridge>(|bridge| bridge.name == name.as_str()).map(|(row, _)| row)
+        self.client.replica().by(Bridge::NAME, name.as_str()).next().map(|(row, _)| row)
     }
 
     fn transaction(&self) -> Transaction {

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use flowport_ovsdb_schema::open_vswitch::{Port, PortVlanMode};
 use ipnet::IpNet;
 
-use crate::model::{Attachment, ContainerRef, EndpointId, LinkName, Mac, Owner, Vlan};
+use crate::model::{Attachment, ContainerRef, EndpointId, LinkName, Mac, Owner, Policy, Rule, Vlan};
 
 /// Of an Interface row: the container's identity.
 const CONTAINER_ID: &str = "container_id";
@@ -34,6 +34,10 @@ pub(super) const BRIDGE: &str = "flowport";
 pub(super) const MANAGED: &str = "managed";
 /// Open vSwitch forwards by itself.
 pub(super) const PLAIN: &str = "plain";
+/// Of a Bridge row, with a VLAN behind it: its containers are kept apart.
+const ISOLATED: &str = "flowport-isolated-";
+/// Of a Bridge row, with a rule behind it: what they may all the same.
+const ALLOW: &str = "flowport-allow ";
 /// Of a Bridge row: set when Flowport made it.
 pub(super) const MADE: &str = "flowport-made";
 
@@ -55,6 +59,23 @@ pub(super) fn of_attachment(attachment: &Attachment) -> BTreeMap<String, String>
     }
     marks.extend(mtu.map(|mtu| (MTU.to_owned(), mtu.to_string())));
     marks
+}
+
+/// The mark of a network whose containers are kept apart.
+pub(super) fn isolated(vlan: Vlan) -> String {
+    format!("{ISOLATED}{vlan}")
+}
+
+/// The mark of a rule.
+pub(super) fn allow(rule: &Rule) -> String {
+    format!("{ALLOW}{rule}")
+}
+
+/// The policy that a Bridge row tells of.
+pub(super) fn policy(marks: &BTreeMap<String, String>) -> Policy {
+    let isolated = marks.keys().filter_map(|mark| mark.strip_prefix(ISOLATED)?.parse().ok());
+    let rules = marks.keys().filter_map(|mark| mark.strip_prefix(ALLOW)?.parse().ok());
+    Policy { isolated: isolated.collect(), rules: rules.collect() }
 }
 
 /// The columns `tag`, `trunks` and `vlan_mode` of an attachment's Port row.

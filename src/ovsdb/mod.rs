@@ -6,6 +6,7 @@ mod marks;
 mod observe;
 mod ports;
 mod show;
+mod survey;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -22,6 +23,7 @@ pub use address::{Address, TlsFiles};
 pub use bridges::{Forwarding, TakenUp};
 pub use observe::Rows;
 pub use show::{ShownBridge, ShownPort};
+pub use survey::{Survey, SurveyedBridge, SurveyedPort};
 
 /// The lock that whoever changes ports and flows of this database holds, so that nobody undoes another's work.
 const LOCK: &str = "flowport";
@@ -137,7 +139,7 @@ impl Database {
         Err(TransactError::NotConnected { reason }.into())
     }
 
-    /// Becomes ready whenever the connection was lost or made again.
+    /// Whether there is a connection to the server, to look at or to wait on.
     pub fn connection(&self) -> watch::Receiver<ConnectionState> {
         self.client.state()
     }

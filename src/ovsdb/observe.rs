@@ -48,6 +48,7 @@ pub(super) fn rows(replica: &Replica) -> Rows {
             made: marked(marks::MADE).is_some(),
             userspace: bridge.datapath_type == "netdev",
             ports: others,
+            policy: marks::policy(&bridge.external_ids),
         };
         rows.bridges.insert(name, found);
     }

@@ -20,6 +20,12 @@ pub struct ShownBridge {
     pub flowport: Option<String>,
     /// `system` or `netdev`.
     pub datapath: String,
+    /// VLANs whose containers are kept apart.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub isolated: Vec<u16>,
+    /// What they may all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
     /// Its ports, by name.
     pub ports: Vec<ShownPort>,
 }
@@ -106,6 +112,16 @@ impl Database {
                     flowport: bridge.external_ids.get(marks::BRIDGE).cloned(),
                     datapath: if bridge.datapath_type.is_empty() { "system" } else { &bridge.datapath_type }
                         .to_owned(),
+                    isolated: marks::policy(&bridge.external_ids)
+                        .isolated
+                        .iter()
+                        .map(|vlan| vlan.id())
+                        .collect(),
+                    rules: marks::policy(&bridge.external_ids)
+                        .rules
+                        .iter()
+                        .map(ToString::to_string)
+                        .collect(),
                     ports,
                 }
             })

@@ -2,15 +2,15 @@
 
 use std::net::Ipv6Addr;
 
-use flowport_openflow::{Action, MacAddr, Match, PortNo, VlanVid};
+use flowport_openflow::{Action, MacAddr, Match, OxmHeader, PortNo, Subfield, VlanVid};
 
 use crate::model::{Mac, SHARED_COOKIE, Vlan};
 
 use super::endpoint::{ARP_REQUEST, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION, push_tag};
 use super::flow::Does;
 use super::{
-    CLASSIFY, FLOOD, FORWARD, FROM_LINK, FROM_TUNNEL, Flow, GUARD, METADATA_MASK, NETWORK_MASK, QUESTION,
-    RESPOND, RETURN, UndeclaredFlow,
+    CLASSIFY, FLOOD, FORWARD, FROM_ENDPOINT, FROM_LINK, FROM_TUNNEL, Flow, GUARD, ISOLATED, METADATA_MASK,
+    NETWORK_MASK, OUTPUT, POLICY, QUESTION, RESPOND, RETURN, UndeclaredFlow,
 };
 
 /// ICMPv6 types (RFC 4861 section 4).
@@ -82,7 +82,22 @@ pub fn bridge_flows(
     ] {
         add(&RESPOND, 50, asks, Does::goto(&FLOOD).note(QUESTION))?;
     }
-    add(&RESPOND, 0, Match::builder(), Does::goto(&FORWARD))?;
+    add(&RESPOND, 0, Match::builder(), Does::goto(&POLICY))?;
+    // Who has an address is no secret.
+    for speaks in [
+        Match::builder().arp(),
+        Match::builder().icmpv6().icmpv6_type(NEIGHBOR_SOLICITATION),
+        Match::builder().icmpv6().icmpv6_type(NEIGHBOR_ADVERTISEMENT),
+    ] {
+        let to_one = speaks
+            .metadata((FROM_ENDPOINT, FROM_ENDPOINT))
+            .eth_dst((MacAddr([0; 6]), MacAddr::MULTICAST_BIT));
+        add(&POLICY, 300, to_one, Does::goto(&FORWARD))?;
+    }
+    add(&POLICY, 0, Match::builder(), Does::goto(&FORWARD))?;
+    add(&OUTPUT, 100, Match::builder().metadata((ISOLATED, ISOLATED)), Does::default())?;
+    let port = Subfield::whole(OxmHeader::REG0);
+    add(&OUTPUT, 0, Match::builder(), Does::apply([Action::output_field(port)]))?;
     add(&FORWARD, 50, Match::builder().eth_dst(multicast), Does::goto(&FLOOD))?;
     let not_by_tunnel = Match::builder().metadata((0, FROM_TUNNEL));
     add(&FORWARD, 0, not_by_tunnel, Does::goto(&FLOOD))?;

@@ -5,10 +5,13 @@ use std::net::Ipv4Addr;
 
 use flowport_openflow::{Action, EthType, MacAddr, Match, OxmField, OxmHeader, PortNo, Subfield, VlanVid};
 
-use crate::model::Attachment;
+use crate::model::{Attachment, Vlan};
 
 use super::flow::Does;
-use super::{CLASSIFY, FORWARD, Flow, GUARD, METADATA_MASK, NETWORK_MASK, RESPOND, RETURN, UndeclaredFlow};
+use super::{
+    CLASSIFY, FORWARD, FROM_ENDPOINT, Flow, GUARD, NETWORK_MASK, OUTPUT, POLICY, RESPOND, RETURN,
+    UndeclaredFlow,
+};
 
 /// ARP request and reply (RFC 826).
 pub(super) const ARP_REQUEST: u16 = 1;
@@ -19,11 +22,17 @@ pub(super) const NEIGHBOR_SOLICITATION: u8 = 135;
 pub(super) const NEIGHBOR_ADVERTISEMENT: u8 = 136;
 
 /// The flow entries of the endpoint behind `port`; all carry its cookie.
+///
+/// # Errors
+///
+/// The pipeline contradicts its own declaration.
 pub fn endpoint_flows(attachment: &Attachment, port: PortNo) -> Result<Vec<Flow>, UndeclaredFlow> {
     let cookie = attachment.endpoint().cookie();
     let mac = MacAddr(attachment.mac.octets());
     let network = u64::from(attachment.vlan.id());
     let from = || Match::builder().in_port(port).eth_src(mac);
+    let enter = |vlan: Vlan| u64::from(vlan.id()) | FROM_ENDPOINT;
+    let to_port = || Action::set_field(OxmField::Reg0(port.0.into()));
     let mut flows = Vec::new();
     let mut add = |table, priority, matches, does| {
         flows.push(Flow::new(table, priority, cookie, matches, does)?);
@@ -32,7 +41,7 @@ pub fn endpoint_flows(attachment: &Attachment, port: PortNo) -> Result<Vec<Flow>
 
     // A container sends without tag; what it tags is not for it to choose.
     let untagged = Match::builder().in_port(port).vlan_vid(VlanVid::NONE);
-    add(&CLASSIFY, 100, untagged, Does::goto(&GUARD).metadata(network))?;
+    add(&CLASSIFY, 100, untagged, Does::goto(&GUARD).metadata(enter(attachment.vlan)))?;
     if !attachment.is_guarded() {
         // Its addresses are its own business (DHCP, or set by hand inside); it may be a router.
         add(&GUARD, 109, from(), Does::goto(&RESPOND))?;
@@ -52,23 +61,24 @@ pub fn endpoint_flows(attachment: &Attachment, port: PortNo) -> Result<Vec<Flow>
         let asked = Match::builder().metadata((network, NETWORK_MASK)).icmpv6();
         let asked = asked.icmpv6_type(NEIGHBOR_SOLICITATION).ipv6_nd_target(ip);
         let to_it = Does::apply([Action::set_field(OxmField::EthDst(mac.into()))]);
-        add(&RESPOND, 100, asked, to_it.then_goto(&FORWARD))?;
+        add(&RESPOND, 100, asked, to_it.then_goto(&POLICY))?;
     }
     for vlan in &attachment.trunks {
         let network = u64::from(vlan.id());
         let in_it = |bits| Match::builder().in_port(port).metadata((network, bits));
         let tagged = Match::builder().in_port(port).vlan_vid(VlanVid::tagged(vlan.id()));
-        let untag = Does::apply([Action::PopVlan]).metadata(network);
+        let untag = Does::apply([Action::PopVlan]).metadata(enter(*vlan));
         add(&CLASSIFY, 100, tagged, untag.then_goto(&GUARD))?;
         // Addresses of tagged networks are set by hand inside.
         add(&GUARD, 109, in_it(NETWORK_MASK).eth_src(mac), Does::goto(&RESPOND))?;
         let to = Match::builder().metadata((network, NETWORK_MASK)).eth_dst(mac);
-        add(&FORWARD, 100, to, Does::apply(push_tag(vlan.id()).into_iter().chain([Action::output(port)])))?;
+        let tag = push_tag(vlan.id()).into_iter().chain([to_port()]);
+        add(&FORWARD, 100, to, Does::apply(tag).then_goto(&OUTPUT))?;
         let back = push_tag(vlan.id()).into_iter().chain([Action::output(PortNo::IN_PORT)]);
-        add(&RETURN, 100, in_it(METADATA_MASK), Does::apply(back))?;
+        add(&RETURN, 100, in_it(NETWORK_MASK), Does::apply(back))?;
     }
     let to = Match::builder().metadata((network, NETWORK_MASK)).eth_dst(mac);
-    add(&FORWARD, 100, to, Does::apply([Action::output(port)]))?;
+    add(&FORWARD, 100, to, Does::apply([to_port()]).then_goto(&OUTPUT))?;
     Ok(flows)
 }
 

@@ -9,7 +9,10 @@ use crate::model::{SHARED_COOKIE, Vlan};
 use super::bridge::{Uplink, UplinkKind};
 use super::endpoint::push_tag;
 use super::flow::Does;
-use super::{FLOOD, FROM_LINK, FROM_TUNNEL, Flow, METADATA_MASK, QUESTION, UndeclaredFlow};
+use super::{
+    FLOOD, FORWARD, FROM_ENDPOINT, FROM_LINK, FROM_TUNNEL, Flow, ISOLATED, METADATA_MASK, NETWORK_MASK,
+    POLICY, QUESTION, UndeclaredFlow,
+};
 
 /// The groups with these bits set are ours.
 const OWN_GROUPS: u32 = 0xf << 28;
@@ -93,6 +96,8 @@ impl Receiver {
 pub struct Network {
     /// Its VLAN.
     pub vlan: Vlan,
+    /// Whether its endpoints are kept apart.
+    pub isolated: bool,
     /// The ports of this host itself, which may route.
     pub hosts: BTreeSet<PortNo>,
     /// The endpoints whose addresses nobody knows here.
@@ -176,7 +181,7 @@ pub fn network_flows(network: &Network, uplinks: &[Uplink]) -> Result<Vec<Flow>,
     let everywhere = outputs(*vlan, uplinks);
     let by_links = if links.len() > 1 { outputs(*vlan, &links) } else { Vec::new() };
     let bits = u64::from(vlan.id());
-    let from = |way: u64| Match::builder().metadata((bits | way, METADATA_MASK));
+    let from = |way: u64| Match::builder().metadata((bits | way, METADATA_MASK & !FROM_ENDPOINT));
     let many = (MacAddr::MULTICAST_BIT, MacAddr::MULTICAST_BIT);
 
     let mut flows = Vec::new();
@@ -188,6 +193,10 @@ pub fn network_flows(network: &Network, uplinks: &[Uplink]) -> Result<Vec<Flow>,
     let hosts: Vec<Action> = hosts.iter().map(|port| Action::output(*port)).collect();
     for group in FOR_ROUTERS {
         add(110, from(0).eth_dst(group), [hosts.clone(), everywhere.clone()].concat())?;
+    }
+    if network.isolated {
+        add(100, from(ISOLATED).eth_dst(many), [hosts.clone(), everywhere.clone()].concat())?;
+        add(50, from(ISOLATED), everywhere.clone())?;
     }
     let may_know = [hosts, open].concat();
     add(100, from(QUESTION), [may_know.clone(), everywhere.clone()].concat())?;
@@ -201,6 +210,12 @@ pub fn network_flows(network: &Network, uplinks: &[Uplink]) -> Result<Vec<Flow>,
     if !tunnels.is_empty() {
         add(100, from(QUESTION | FROM_TUNNEL), may_know)?;
         add(100, from(FROM_TUNNEL).eth_dst(many), local)?;
+    }
+    if network.isolated {
+        // What rules allow has gone another way.
+        let apart = Match::builder().metadata((bits | FROM_ENDPOINT, NETWORK_MASK | FROM_ENDPOINT));
+        let isolate = Does::goto(&FORWARD).note(ISOLATED);
+        flows.push(Flow::new(&POLICY, 10, SHARED_COOKIE, apart, isolate)?);
     }
     Ok(flows)
 }

@@ -15,6 +15,15 @@ pub struct Table {
     pub goes_to: &'static [u8],
 }
 
+impl Table {
+    /// The declared table of this number.
+    pub fn numbered(id: TableId) -> Option<&'static Self> {
+        const TABLES: [&Table; 8] =
+            [&CLASSIFY, &GUARD, &RESPOND, &POLICY, &FORWARD, &FLOOD, &OUTPUT, &RETURN];
+        TABLES.into_iter().find(|table| table.id == id)
+    }
+}
+
 /// To which network, and to which endpoint, does the packet belong?
 pub const CLASSIFY: Table = Table {
     id: TableId(0),
@@ -57,17 +66,40 @@ pub const RESPOND: Table = Table {
         "icmpv6_type",
         "ipv6_nd_target",
     ],
-    goes_to: &[4, 5, 6],
+    goes_to: &[3, 5, 7],
+};
+
+/// May it be sent to another endpoint?
+pub const POLICY: Table = Table {
+    id: TableId(3),
+    name: "policy",
+    matches: &[
+        "metadata",
+        "in_port",
+        "eth_dst",
+        "eth_type",
+        "ip_proto",
+        "tcp_src",
+        "tcp_dst",
+        "udp_src",
+        "udp_dst",
+        "icmpv6_type",
+        "ct_state",
+    ],
+    goes_to: &[4],
 };
 
 /// Who is it for?
 pub const FORWARD: Table =
-    Table { id: TableId(4), name: "forward", matches: &["metadata", "eth_dst"], goes_to: &[5] };
+    Table { id: TableId(4), name: "forward", matches: &["metadata", "eth_dst"], goes_to: &[5, 6] };
 
 /// Who else might want it?
 pub const FLOOD: Table =
     Table { id: TableId(5), name: "flood", matches: &["metadata", "eth_dst"], goes_to: &[] };
 
+/// May the endpoint have it?
+pub const OUTPUT: Table = Table { id: TableId(6), name: "output", matches: &["metadata"], goes_to: &[] };
+
 /// How does it go back?
 pub const RETURN: Table =
-    Table { id: TableId(6), name: "return", matches: &["in_port", "metadata"], goes_to: &[] };
+    Table { id: TableId(7), name: "return", matches: &["in_port", "metadata"], goes_to: &[] };

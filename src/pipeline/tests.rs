@@ -9,7 +9,7 @@ use super::flow::Does;
 use super::*;
 use crate::model::{Attachment, EndpointId, LinkName, OWN_COOKIES, Owner};
 
-const TABLES: [&Table; 6] = [&CLASSIFY, &GUARD, &RESPOND, &FORWARD, &FLOOD, &RETURN];
+const TABLES: [&Table; 8] = [&CLASSIFY, &GUARD, &RESPOND, &POLICY, &FORWARD, &FLOOD, &OUTPUT, &RETURN];
 
 fn attachment(name: &str, addresses: usize) -> Attachment {
     let (owner, interface): (Owner, LinkName) = (Owner::from(name), "eth1".parse().unwrap());

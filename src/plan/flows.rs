@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use flowport_openflow::{Cookie, FlowKey, GroupId, PortNo};
 
-use crate::model::{Attachment, EndpointId, LinkName, OWN_COOKIES, OWN_COOKIES_MASK, Vlan};
+use crate::model::{Attachment, EndpointId, LinkName, OWN_COOKIES, OWN_COOKIES_MASK, Policy, Rule, Vlan};
 use crate::pipeline::{
-    Flow, Group, Member, Network, Receiver, UndeclaredFlow, Uplink, UplinkKind, bridge_flows, endpoint_flows,
-    network_flows,
+    Flow, Group, Member, Network, Party, Receiver, UndeclaredFlow, Uplink, UplinkKind, bridge_flows,
+    endpoint_flows, network_flows, rule_flows,
 };
 
 use crate::state::{BridgePort, Datapath, Desired, FlowChanges, Installed, Observed, PortKind, Scope};
@@ -20,6 +20,9 @@ pub struct FlowPlan {
     uplinks: Vec<Uplink>,
     endpoints: BTreeMap<EndpointId, Wanted>,
     networks: BTreeMap<Vlan, Network>,
+    policy: Policy,
+    /// The bridge's part of the connection tracker.
+    zones: u16,
 }
 
 /// An endpoint that has a port on the bridge.
@@ -56,6 +59,8 @@ impl FlowPlan {
         let mut plan = Self {
             members: row.ports.iter().filter_map(host_port).collect(),
             uplinks: row.ports.iter().filter_map(uplink).collect(),
+            policy: row.policy.clone(),
+            zones: zones(bridge),
             ..Self::default()
         };
         plan.members.sort_by_key(|member| member.port);
@@ -83,6 +88,10 @@ impl FlowPlan {
         bridge: &LinkName,
         endpoints: &BTreeSet<EndpointId>,
     ) -> Option<BTreeMap<Vlan, BTreeSet<PortNo>>> {
+        // Rules are about pairs; bridges with rules are few, and so are their containers.
+        if !self.policy.rules.is_empty() {
+            return None;
+        }
         let mut ports: BTreeMap<Vlan, BTreeSet<PortNo>> = BTreeMap::new();
         let mut joining = Vec::new();
         for endpoint in endpoints {
@@ -114,8 +123,29 @@ impl FlowPlan {
         self.networks.iter().all(is_used).then_some(ports)
     }
 
+    fn rule_flows(&self) -> Result<Vec<Flow>, UndeclaredFlow> {
+        let mut flows = Vec::new();
+        for rule in &self.policy.rules {
+            let some = |is_it: fn(&Rule, &Attachment) -> bool| {
+                self.endpoints.values().filter(move |wanted| is_it(rule, &wanted.attachment))
+            };
+            for from in some(Rule::is_from) {
+                for to in some(Rule::is_to).filter(|to| to.port != from.port) {
+                    let isolated = |vlan: &Vlan| self.policy.isolated.contains(vlan);
+                    let both = |vlan: &Vlan| to.attachment.networks().any(|other| other == *vlan);
+                    for vlan in from.attachment.networks().filter(isolated).filter(both) {
+                        let zone = self.zones | vlan.id();
+                        flows.extend(rule_flows(vlan, zone, (from.party(), to.party()), rule.traffic)?);
+                    }
+                }
+            }
+        }
+        Ok(flows)
+    }
+
     fn network(&mut self, vlan: Vlan) -> &mut Network {
-        self.networks.entry(vlan).or_insert_with(|| Network { vlan, ..Network::default() })
+        let isolated = self.policy.isolated.contains(&vlan);
+        self.networks.entry(vlan).or_insert_with(|| Network { vlan, isolated, ..Network::default() })
     }
 
     fn join(&mut self, wanted: &Wanted) {
@@ -148,6 +178,7 @@ impl FlowPlan {
         for Wanted { attachment, port, .. } in self.endpoints.values().filter(|wanted| wanted.in_scope) {
             wanted.extend(endpoint_flows(attachment, *port)?);
         }
+        wanted.extend(self.rule_flows()?);
         let mut groups = Vec::new();
         for network in self.networks.values() {
             wanted.extend(network_flows(network, &self.uplinks)?);
@@ -226,7 +257,18 @@ fn wanted(desired: &Desired, observed: &Observed, bridge: &LinkName, endpoint: E
     (attachment.bridge == *bridge).then_some(Wanted { attachment, port, in_scope })
 }
 
+/// Where the zones of a bridge's networks begin: apart from those that the host and Docker use (0), and mostly from those
+/// of other bridges.
+fn zones(bridge: &LinkName) -> u16 {
+    let sum = bridge.as_str().bytes().fold(0u16, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    0x8000 | (sum % 8) << 12
+}
+
 impl Wanted {
+    fn party(&self) -> Party<'_> {
+        Party { attachment: &self.attachment, port: self.port }
+    }
+
     /// The networks it is in, how it gets what is for many there, and whether its addresses are not known there.
     fn places(&self) -> impl Iterator<Item = (Vlan, Receiver, bool)> {
         let tagged = self.attachment.trunks.iter().map(|vlan| (*vlan, true));

@@ -10,7 +10,7 @@ use flowport_ovsdb::Uuid;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Attachment, DEFAULT_MTU, EndpointId, LinkName, Mac, Owner, Sandbox, Vlan};
+use crate::model::{Attachment, DEFAULT_MTU, EndpointId, LinkName, Mac, Owner, Policy, Sandbox, Vlan};
 use crate::pipeline::endpoint_flows;
 use crate::state::*;
 
@@ -129,7 +129,8 @@ impl World {
             let row = Uuid::from_u128(1 + nth as u128);
             let managed = nth == 0;
             let ports = vec![local.clone()];
-            let bridge_row = Bridge { row, managed, made: true, userspace: true, ports };
+            let bridge_row =
+                Bridge { row, managed, made: true, userspace: true, ports, policy: Policy::default() };
             world.observed.bridges.insert(name(bridge), bridge_row);
         }
         let mut records = BTreeMap::new();

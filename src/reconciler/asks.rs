@@ -14,6 +14,7 @@ use crate::state::{BridgePort, Link, PortKind, Scope, Touched};
 use super::waiting::Waiting;
 use crate::refused::Refused;
 
+use super::summary::{Look, Summary};
 use super::{Event, Outcome, Progress, Reconciler};
 
 /// A change, its containers already looked up.
@@ -109,6 +110,27 @@ impl Handle {
         let (answer, answered) = oneshot::channel();
         let _ = self.outbox.send(Event::AttachedTo(bridge, answer)).await;
         answered.await.unwrap_or_default()
+    }
+
+    /// How far the whole has come. None when the reconciler has ended.
+    pub async fn summary(&self) -> Option<Summary> {
+        self.look(false).await
+    }
+
+    /// The same, as soon as nothing is under way and nothing is missing that is not known to fail.
+    pub async fn settled(&self) -> Option<Summary> {
+        self.look(true).await
+    }
+
+    async fn look(&self, settled: bool) -> Option<Summary> {
+        let (answer, answered) = oneshot::channel();
+        self.outbox.send(Event::Look(Look { settled, answer })).await.ok()?;
+        answered.await.ok()
+    }
+
+    /// Has links, routes and flow entries be read anew, and what is not as it should be put right.
+    pub async fn reread(&self) {
+        let _ = self.outbox.send(Event::Reread).await;
     }
 
     /// Whose attachments are desired.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use flowport_openflow::PortNo;
 
+use crate::metrics::Meters;
 use crate::model::{EndpointId, LinkName, Vlan};
 use crate::openflow::Datapath;
 use crate::pipeline::UndeclaredFlow;
@@ -26,6 +27,10 @@ pub(super) struct Channel {
     /// What the bundle that is under way puts right.
     under_way: Doubt,
     audits: Audits,
+    /// Whether somebody waits for it to be looked at.
+    awaited: bool,
+    /// When the bundle that is under way was sent.
+    sent: Option<Instant>,
 }
 
 /// When it is looked whether somebody else has changed flow entries of ours.
@@ -56,6 +61,12 @@ struct Doubt {
     ports: BTreeMap<Vlan, BTreeSet<PortNo>>,
 }
 
+impl Doubt {
+    fn is_empty(&self) -> bool {
+        !self.all && self.endpoints.is_empty() && self.ports.is_empty()
+    }
+}
+
 impl Channel {
     pub(super) fn new(datapath: Datapath, now: Instant) -> Self {
         Self {
@@ -66,6 +77,8 @@ impl Channel {
             doubt: Doubt { all: true, ..Doubt::default() },
             under_way: Doubt::default(),
             audits: Audits::after(now),
+            awaited: false,
+            sent: None,
         }
     }
 
@@ -74,6 +87,7 @@ impl Channel {
         self.applied();
         self.doubt.all = true;
         self.audits = Audits::after(now);
+        self.awaited = false;
     }
 
     /// So many flow entries are there; where these are not those that were put there, they are read.
@@ -99,6 +113,12 @@ impl Channel {
         }
     }
 
+    /// It is to be looked at now, whatever was planned.
+    pub(super) fn look_at(&mut self, now: Instant) {
+        self.audits.read_at = now;
+        self.awaited = true;
+    }
+
     /// When it is time to look.
     pub(super) fn audit_at(&self) -> Instant {
         self.audits.count_at.min(self.audits.read_at)
@@ -118,6 +138,13 @@ impl Channel {
         self.doubt.all = true;
     }
 
+    /// Once, however often it is tried in vain.
+    pub(super) fn tell_trouble(&self, bridge: &LinkName, why: &str) {
+        if self.trouble.as_deref() != Some(why) {
+            tracing::warn!(%bridge, why, "OpenFlow channel lost");
+        }
+    }
+
     /// What was under way is answered by nobody.
     pub(super) fn close(&mut self, why: String) {
         self.trouble = Some(why);
@@ -135,8 +162,12 @@ impl Channel {
 
     /// Whether something was observed or desired since the flow entries were last planned.
     pub(super) fn is_dirty(&self) -> bool {
-        let Doubt { all, endpoints, ports } = &self.doubt;
-        *all || !endpoints.is_empty() || !ports.is_empty()
+        !self.doubt.is_empty()
+    }
+
+    /// Whether not all flow entries are known to be as they should.
+    pub(super) fn is_pending(&self) -> bool {
+        self.awaited || self.is_dirty() || !self.under_way.is_empty()
     }
 
     /// Whether the flow entries of the endpoint are not known to be as they should.
@@ -144,14 +175,21 @@ impl Channel {
         [&self.doubt, &self.under_way].iter().any(|doubt| doubt.all || doubt.endpoints.contains(&endpoint))
     }
 
+    /// How long ago the bundle that has been answered was sent, if one was.
+    pub(super) fn took(&mut self) -> Option<Duration> {
+        self.sent.take().map(|sent| sent.elapsed())
+    }
+
     /// Has the datapath make the changes, if any; all else is as it should be.
-    pub(super) fn begin(&mut self, changes: FlowChanges) {
+    pub(super) fn begin(&mut self, changes: FlowChanges, now: Instant, meters: &Meters) {
         let doubt = std::mem::take(&mut self.doubt);
         if changes.is_empty() {
             return;
         }
         self.under_way = doubt;
         self.lane.begin(());
+        self.sent = Some(now);
+        meters.bundle_begun(&changes);
         self.datapath.apply(changes);
     }
 

@@ -11,6 +11,7 @@ use crate::state::{Datapath as Seen, LinkEffect, RecordEffect, RowEffect, Scope,
 
 use crate::refused::Refused;
 
+use super::news::News;
 use super::{Event, Reconciler};
 
 /// How many links are made by one task, which reports when all of them are: few enough for their rows to follow soon,
@@ -42,6 +43,7 @@ impl Reconciler {
         self.begin_records(records, now);
         self.begin_flows(now);
         self.answer(now);
+        self.meters.round(now.elapsed());
     }
 
     /// Whatever has changed is looked at until there is nothing to do about it.
@@ -86,9 +88,11 @@ impl Reconciler {
         }
         if !dels.is_empty() {
             let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
+            let meters = self.meters.clone();
             tokio::spawn(async move {
                 let (endpoints, names): (Vec<_>, Vec<_>) = dels.into_iter().unzip();
                 let result = netlink.del_links(&names).await.map(drop).map_err(Refused::from);
+                meters.effects("del-link", result.is_ok(), endpoints.len());
                 let _ = outbox.send(Event::LinksDeleted(endpoints, result)).await;
             });
         }
@@ -96,9 +100,10 @@ impl Reconciler {
 
     fn begin_adding(&self, links: Vec<(Arc<Attachment>, u32, VethSpec)>) {
         let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
+        let meters = self.meters.clone();
         tokio::spawn(async move {
             let specs = links.iter().map(|(_, _, spec)| spec.clone()).collect();
-            let added = match netlink.add_veths(specs).await {
+            let added: Vec<_> = match netlink.add_veths(specs).await {
                 Ok(results) => {
                     let each = links.iter().zip(results).map(|((attachment, mtu, _), result)| {
                         (attachment.endpoint(), *mtu, result.map_err(|error| not_added(attachment, &error)))
@@ -112,6 +117,9 @@ impl Reconciler {
                     each.collect()
                 }
             };
+            let (made, failed): (Vec<_>, Vec<_>) = added.iter().partition(|(_, _, result)| result.is_ok());
+            meters.effects("add-link", true, made.len());
+            meters.effects("add-link", false, failed.len());
             // The reconciler is gone only when nobody is left to be told.
             let _ = outbox.send(Event::LinksAdded(added)).await;
         });
@@ -119,8 +127,10 @@ impl Reconciler {
 
     fn begin_mtu(&self, attachment: Arc<Attachment>, sandbox: Sandbox, mtu: u32) {
         let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
+        let meters = self.meters.clone();
         tokio::spawn(async move {
             let result = set_mtu(&netlink, &attachment, &sandbox, mtu).await;
+            meters.effects("set-mtu", result.is_ok(), 1);
             let _ = outbox.send(Event::LinkMtuSet(attachment.endpoint(), mtu, result)).await;
         });
     }
@@ -147,9 +157,16 @@ impl Reconciler {
         }
         self.rows.begin(());
         let endpoints: BTreeSet<EndpointId> = effects.iter().filter_map(RowEffect::endpoint).collect();
+        let news = News::of(&effects, &self.observed, &self.desired.scope);
         let (database, outbox) = (self.shells.database.clone(), self.outbox.clone());
+        let meters = self.meters.clone();
         tokio::spawn(async move {
+            let begun = Instant::now();
             let result = database.carry_out(&effects).await;
+            if result.is_ok() {
+                news.tell();
+            }
+            meters.rows(&effects, result.is_ok(), begun.elapsed());
             let _ = outbox.send(Event::Committed(endpoints, result)).await;
         });
     }
@@ -171,15 +188,17 @@ impl Reconciler {
             return;
         }
         self.records.begin(());
-        let outbox = self.outbox.clone();
+        let (outbox, meters) = (self.outbox.clone(), self.meters.clone());
         tokio::spawn(async move {
+            let begun = Instant::now();
             let result = records.carry_out(&effects).await;
+            meters.records(&effects, result.is_ok(), begun.elapsed());
             let _ = outbox.send(Event::Recorded(effects, result)).await;
         });
     }
 
     fn begin_flows(&mut self, now: Instant) {
-        let Self { desired, observed, datapaths, .. } = self;
+        let Self { desired, observed, datapaths, meters, .. } = self;
         for (bridge, channel) in datapaths {
             let Some(Seen::Read(installed)) = observed.datapaths.get(bridge) else { continue };
             if !channel.lane.is_free(&(), now) {
@@ -193,7 +212,7 @@ impl Reconciler {
                 continue;
             }
             match channel.plan(desired, observed, bridge, installed) {
-                Ok(changes) => channel.begin(changes),
+                Ok(changes) => channel.begin(changes, now, meters),
                 Err(undeclared) => {
                     tracing::error!(%bridge, "{undeclared}: this is a defect, please report it");
                     channel.lane.fail((), now);

@@ -15,7 +15,9 @@ mod asks;
 mod channel;
 mod effects;
 mod lanes;
+mod news;
 mod observing;
+mod summary;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +29,7 @@ use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::deadline::at;
+use crate::metrics::Meters;
 use crate::model::{EndpointId, LinkName, Mac, Owner, Sandbox};
 use crate::netlink::{Link as SeenLink, LinkEvent, Netlink, Netns};
 use crate::openflow::{Datapath, DatapathEvent, ReadScope, Report};
@@ -36,10 +39,12 @@ use crate::refused::Refused;
 use crate::state::{Datapath as Seen, Desired, Link, Observed, RecordEffect, Scope, Tracked};
 
 pub use asks::{Ask, Change, Handle, Selected, is_of};
+pub use summary::{BridgeSummary, DatapathSummary, Summary};
 pub use waiting::{Outcome, Progress};
 
 use channel::Channel;
 use lanes::{Lane, Links};
+use summary::Look;
 use waiting::Waiting;
 
 /// How many results and requests may queue for the task: more than the effects that can be under way, so that none of
@@ -89,6 +94,9 @@ pub(crate) enum Event {
     Removed(Owner),
     Owners(oneshot::Sender<BTreeSet<Owner>>),
     AttachedTo(LinkName, oneshot::Sender<usize>),
+    Look(Look),
+    /// What is observed is to be observed anew.
+    Reread,
     /// Nothing happened, but a round is due.
     Wake,
 }
@@ -114,6 +122,8 @@ pub struct Reconciler {
     records: Lane<()>,
     datapaths: BTreeMap<LinkName, Channel>,
     waiting: Vec<Waiting>,
+    lookers: Vec<Look>,
+    meters: Meters,
     /// Endpoints that another tool made, until their links have been read.
     strangers: BTreeSet<EndpointId>,
     /// Endpoints by the names of links that another tool made.
@@ -152,6 +162,8 @@ impl Reconciler {
             records: Lane::default(),
             datapaths: BTreeMap::new(),
             waiting: Vec::new(),
+            lookers: Vec::new(),
+            meters: Meters::default(),
             strangers: BTreeSet::new(),
             other_links: BTreeMap::new(),
             doubtful: BTreeSet::new(),
@@ -179,6 +191,12 @@ impl Reconciler {
         Ok((reconciler, Handle::new(outbox)))
     }
 
+    /// The same, counting with these.
+    #[must_use]
+    pub fn metered(self, meters: Meters) -> Self {
+        Self { meters, ..self }
+    }
+
     /// Plans and carries out, until it is dropped.
     pub async fn run(mut self) {
         let mut changes = self.shells.database.changes();
@@ -189,6 +207,7 @@ impl Reconciler {
             if news {
                 self.round(now);
             }
+            self.show();
             let deadline = self.deadline(now);
             tokio::select! {
                 event = self.inbox.recv() => match event {
@@ -352,6 +371,11 @@ impl Reconciler {
                     self.desired.attachments.values().filter(|attachment| attachment.bridge == bridge);
                 let _ = answer.send(attached.count());
             }
+            Event::Look(look) => {
+                self.lookers.push(look);
+                return false;
+            }
+            Event::Reread => self.reread(now),
             Event::Removed(owner) => {
                 self.end(&owner);
                 self.desired.attachments.retain(|_, attachment| attachment.owner != owner);
@@ -395,9 +419,13 @@ impl Reconciler {
     }
 
     fn take_report(&mut self, Report { bridge, event }: Report, now: Instant) {
+        self.count_report(&bridge, &event);
         let Some(channel) = self.datapaths.get_mut(&bridge) else { return };
         match event {
             DatapathEvent::Read(installed) => {
+                if !matches!(self.observed.datapaths.get(&bridge), Some(Seen::Read(_))) {
+                    tracing::info!(%bridge, flows = installed.flows().len(), "OpenFlow channel open");
+                }
                 channel.open(now);
                 self.unsettle(&bridge);
                 self.observed.datapaths.insert(bridge, Seen::Read(installed));
@@ -423,13 +451,13 @@ impl Reconciler {
                 self.refuse_bridge(&bridge, &refused);
             }
             DatapathEvent::Lost(why) => {
-                tracing::info!(%bridge, "no OpenFlow channel: {why}");
+                channel.tell_trouble(&bridge, &why);
                 channel.close(why);
                 self.unsettle(&bridge);
                 self.observed.datapaths.insert(bridge, Seen::Opening);
             }
             DatapathEvent::Away(why) => {
-                tracing::info!(%bridge, "no OpenFlow channel: {why}");
+                channel.tell_trouble(&bridge, &why);
                 channel.close(why);
                 self.unsettle(&bridge);
                 self.observed.datapaths.insert(bridge, Seen::Away);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Instant;
 
 use crate::frontend::is_there;
 use crate::model::{EndpointId, Owner, Sandbox};
@@ -292,5 +293,12 @@ impl Reconciler {
                 let _ = outbox.send(Event::Underlay(remote, route.map(|route| route.mtu))).await;
             });
         }
+    }
+
+    /// Rows, links and flow entries are read anew, because somebody may have changed what nobody tells of.
+    pub(super) fn reread(&mut self, now: Instant) {
+        self.observe_rows();
+        self.begin_reading_links();
+        self.datapaths.values_mut().for_each(|channel| channel.look_at(now));
     }
 }

@@ -148,7 +148,7 @@ impl Reconciler {
         }
     }
 
-    fn flows_pending(&self, endpoint: EndpointId) -> bool {
+    pub(super) fn flows_pending(&self, endpoint: EndpointId) -> bool {
         let attached =
             self.desired.attachments.get(&endpoint).filter(|_| self.desired.wants(endpoint, &self.observed));
         match attached {
@@ -171,7 +171,7 @@ impl Reconciler {
         }
     }
 
-    fn is_read(&self, bridge: &LinkName) -> bool {
+    pub(super) fn is_read(&self, bridge: &LinkName) -> bool {
         matches!(self.observed.datapaths.get(bridge), Some(Seen::Read(_)))
     }
 

@@ -129,6 +129,13 @@ impl FlowChanges {
         *self == Self::default()
     }
 
+    /// How many changes they are, each a message of the bundle.
+    pub fn len(&self) -> usize {
+        let groups = self.added_groups.len() + self.modified_groups.len() + self.deleted_groups.len();
+        let deleted = self.deleted_endpoints.len() + self.deleted_flows.len();
+        groups + deleted + self.added_flows.len() + self.modified_flows.len()
+    }
+
     /// The endpoints whose entries are changed.
     pub fn endpoints(&self) -> BTreeSet<EndpointId> {
         let deleted = self.deleted_flows.iter().map(|(_, cookie)| *cookie);

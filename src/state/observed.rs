@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use flowport_ovsdb::Uuid;
 
-use crate::model::{Attachment, DEFAULT_MTU, EndpointId, LinkName, Mac, Owner, Sandbox, TunnelKind, Vlan};
+use crate::model::{
+    Attachment, DEFAULT_MTU, EndpointId, LinkName, Mac, Owner, Policy, Sandbox, TunnelKind, Vlan,
+};
 
 use super::{Datapath, Tracked};
 
@@ -51,7 +53,8 @@ impl Observed {
     /// The MTU that the attachment's interface is to have, in bytes: the user's, or what fits every tunnel of its bridge.
     pub fn mtu_for(&self, attachment: &Attachment) -> u32 {
         // A network with a tag carries it inside the tunnel, beyond the overhead of the encapsulation.
-        let tag = if attachment.vlan == Vlan::UNTAGGED { 0 } else { 4 };
+        let is_untagged = attachment.networks().all(|vlan| vlan == Vlan::UNTAGGED);
+        let tag = if is_untagged { 0 } else { 4 };
         let bridge = self.bridges.get(&attachment.bridge);
         let tunnels =
             bridge.into_iter().flat_map(|bridge| &bridge.ports).filter_map(|port| port.tunnel.as_ref());
@@ -79,6 +82,8 @@ pub struct Bridge {
     pub userspace: bool,
     /// Its ports that are no endpoint's.
     pub ports: Vec<BridgePort>,
+    /// Who may talk to whom on it.
+    pub policy: Policy,
 }
 
 /// A port that is no endpoint's: the bridge's own, an uplink, a tunnel, or another's.

@@ -4,11 +4,12 @@ use crate::source;
 
 /// Modules below the reconciler, each with those of its own crate that it may know. The shells know what they are
 /// told to do and what they tell, which is `state`; that `plan` decides on it they do not know.
-const MAY_KNOW: [(&str, &[&str]); 14] = [
+const MAY_KNOW: [(&str, &[&str]); 18] = [
     ("model", &[]),
     ("intent", &["model"]),
     ("pipeline", &["model"]),
     ("state", &["model", "pipeline"]),
+    ("metrics", &["state"]),
     ("plan", &["model", "pipeline", "state"]),
     ("place", &[]),
     ("deadline", &[]),
@@ -19,10 +20,29 @@ const MAY_KNOW: [(&str, &[&str]); 14] = [
     ("ovsdb", &["model", "refused", "state"]),
     ("openflow", &["deadline", "model", "pipeline", "place", "state"]),
     ("records", &["model", "ovsdb", "refused", "state"]),
+    ("unixctl", &[]),
+    (
+        "doctor",
+        &["docker", "frontend", "model", "netlink", "openflow", "ovsdb", "pipeline", "place", "unixctl"],
+    ),
+    (
+        "trace",
+        &["docker", "frontend", "model", "netlink", "ovsdb", "pipeline", "place", "refused", "unixctl"],
+    ),
 ];
 
 /// Modules that decide and do nothing else: neither task, nor clock, nor file, nor socket.
-const PURE: [&str; 5] = ["src/intent", "src/model", "src/pipeline", "src/plan", "src/state"];
+const PURE: [&str; 9] = [
+    "src/doctor/checks",
+    "src/intent",
+    "src/model",
+    "src/pipeline",
+    "src/plan",
+    "src/state",
+    "src/trace/packet",
+    "src/trace/reading",
+    "src/trace/verdict",
+];
 /// What a pure module has no use for.
 const IMPURE: [&str; 9] = [
     "tokio",

@@ -84,10 +84,20 @@ impl Switch {
 
     /// What happens to a packet, in the words of ovs-ofctl(8).
     pub(crate) fn trace(&self, packet: &str) -> Trace {
-        let text = self.ovs.appctl(&["ofproto/trace", "--names", "br0", packet]);
+        self.traced(packet, &[])
+    }
+
+    /// The same, when the connection tracker finds it to be in this state.
+    pub(crate) fn tracked(&self, packet: &str, state: &str) -> Trace {
+        self.traced(packet, &["--ct-next", state])
+    }
+
+    fn traced(&self, packet: &str, options: &[&str]) -> Trace {
+        let text = self.ovs.appctl(&[&["ofproto/trace", "--names"], options, &["br0", packet]].concat());
         let line = |start: &str| {
             text.lines()
-                .find_map(|line| line.strip_prefix(start))
+                .filter_map(|line| line.strip_prefix(start))
+                .next_back()
                 .map(|rest| rest.trim().to_owned())
                 .unwrap_or_default()
         };

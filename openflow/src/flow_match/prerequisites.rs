@@ -1,5 +1,6 @@
 //! What a field needs beside it (OpenFlow 1.3.5, 7.2.3.8, and meta-flow for the extensions).
 
+use super::Fields;
 use crate::oxm::OxmField;
 use crate::types::{EthType, IpProto, VlanVid};
 
@@ -14,24 +15,25 @@ const SOLICITATION: u8 = 135;
 const ADVERTISEMENT: u8 = 136;
 
 /// What `field` needs and `fields` lack, in words.
-pub(super) fn missing(field: &OxmField, fields: &[OxmField]) -> Option<&'static str> {
+pub(super) fn missing(field: &OxmField, fields: &Fields<'_>) -> Option<&'static str> {
     use OxmField as F;
+    let any = |is: &dyn Fn(&F) -> bool| fields.clone().any(|f| is(&f));
     let eth = |types: &[EthType]| {
-        fields.iter().any(|f| match f {
+        any(&|f| match f {
             F::EthType(ty) => types.contains(ty),
             // A packet that begins with this header instead of with Ethernet.
             F::PacketType(ty) => ty.namespace() == 1 && types.contains(&EthType(ty.id())),
             _ => false,
         })
     };
-    let proto = |proto| fields.iter().any(|f| matches!(f, F::IpProto(p) if *p == proto));
+    let proto = |proto| any(&|f| matches!(f, F::IpProto(p) if *p == proto));
     let icmpv6 = |types: &[u8]| {
-        let ty = fields.iter().any(|f| matches!(f, F::Icmpv6Type(ty) if types.contains(ty)));
+        let ty = any(&|f| matches!(f, F::Icmpv6Type(ty) if types.contains(ty)));
         eth(IPV6) && proto(IpProto::ICMPV6) && ty
     };
     let (present, needs) = match field {
-        F::InPhyPort(_) => (fields.iter().any(|f| matches!(f, F::InPort(_))), "in_port"),
-        F::VlanPcp(_) => (fields.iter().any(tagged), "vlan_vid of a tag"),
+        F::InPhyPort(_) => (any(&|f| matches!(f, F::InPort(_))), "in_port"),
+        F::VlanPcp(_) => (any(&tagged), "vlan_vid of a tag"),
         F::IpDscp(_) | F::IpEcn(_) | F::IpProto(_) | F::IpFrag(_) | F::IpTtl(_) | F::NxmIpTos(_) => {
             (eth(IP), "eth_type of IPv4 or IPv6")
         }
@@ -64,7 +66,7 @@ pub(super) fn missing(field: &OxmField, fields: &[OxmField]) -> Option<&'static 
         F::CtIpv6Src(_) | F::CtIpv6Dst(_) => (eth(IPV6), "eth_type of IPv6"),
         F::CtNwProto(_) => (eth(IP), "eth_type of IPv4 or IPv6"),
         F::CtTpSrc(_) | F::CtTpDst(_) => {
-            (fields.iter().any(|f| matches!(f, F::CtNwProto(_))), "ct_nw_proto of TCP, UDP or SCTP")
+            (any(&|f| matches!(f, F::CtNwProto(_))), "ct_nw_proto of TCP, UDP or SCTP")
         }
         _ => (true, ""),
     };

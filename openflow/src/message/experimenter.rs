@@ -207,7 +207,7 @@ impl Wire for Experimenter {
             (ONF, FLOW_MONITOR_CANCEL) => Self::FlowMonitorCancel(r.get()?),
             (ONF, FLOW_MONITOR_PAUSED) => Self::FlowMonitorPaused,
             (ONF, FLOW_MONITOR_RESUMED) => Self::FlowMonitorResumed,
-            (NICIRA, subtype) => Self::Nicira(NiciraMessage::decode(subtype, r)?),
+            (NICIRA, subtype) => Self::Nicira(NiciraMessage::decode(subtype, r, |message, _| Ok(message))?),
             (experimenter, exp_type) => Self::Unknown { experimenter, exp_type, body: r.get()? },
         };
         r.leave(outer);

@@ -84,25 +84,30 @@ wire_struct! {
 
 impl FlowMod {
     /// Adds an entry that drops, until it is given something to do.
+    #[inline]
     pub fn add(table: impl Into<TableId>, priority: u16, matches: Match) -> Self {
         Self::new(FlowModCommand::ADD, table.into(), priority, matches)
     }
 
     /// Changes the instructions of the entry with this key; its counters and cookie stay.
+    #[inline]
     pub fn modify_strict(table: impl Into<TableId>, priority: u16, matches: Match) -> Self {
         Self::new(FlowModCommand::MODIFY_STRICT, table.into(), priority, matches)
     }
 
     /// Deletes the entry with this key.
+    #[inline]
     pub fn delete_strict(table: impl Into<TableId>, priority: u16, matches: Match) -> Self {
         Self::new(FlowModCommand::DELETE_STRICT, table.into(), priority, matches)
     }
 
     /// Deletes all entries of the table, or of [`TableId::ALL`], whose match is at least as narrow.
+    #[inline]
     pub fn delete(table: impl Into<TableId>, matches: Match) -> Self {
         Self::new(FlowModCommand::DELETE, table.into(), 0, matches)
     }
 
+    #[inline]
     fn new(command: FlowModCommand, table_id: TableId, priority: u16, matches: Match) -> Self {
         Self {
             cookie: Cookie(0),
@@ -122,6 +127,7 @@ impl FlowMod {
     }
 
     /// Names the entry.
+    #[inline]
     #[must_use]
     pub fn cookie(mut self, cookie: impl Into<Cookie>) -> Self {
         self.cookie = cookie.into();
@@ -129,6 +135,7 @@ impl FlowMod {
     }
 
     /// When modifying or deleting: only entries whose cookie is the same in the bits of `mask`.
+    #[inline]
     #[must_use]
     pub fn cookie_masked(mut self, cookie: impl Into<Cookie>, mask: impl Into<Cookie>) -> Self {
         (self.cookie, self.cookie_mask) = (cookie.into(), mask.into());
@@ -136,6 +143,7 @@ impl FlowMod {
     }
 
     /// Seconds without a packet after which the entry goes.
+    #[inline]
     #[must_use]
     pub fn idle_timeout(mut self, seconds: u16) -> Self {
         self.idle_timeout = seconds;
@@ -143,6 +151,7 @@ impl FlowMod {
     }
 
     /// Seconds after which the entry goes.
+    #[inline]
     #[must_use]
     pub fn hard_timeout(mut self, seconds: u16) -> Self {
         self.hard_timeout = seconds;
@@ -150,6 +159,7 @@ impl FlowMod {
     }
 
     /// Adds flags.
+    #[inline]
     #[must_use]
     pub fn flags(mut self, flags: FlowModFlags) -> Self {
         self.flags |= flags;
@@ -157,6 +167,7 @@ impl FlowMod {
     }
 
     /// Adds an instruction, in its place in the order of execution; that is how a datapath reports them.
+    #[inline]
     #[must_use]
     pub fn instruction(mut self, instruction: Instruction) -> Self {
         let place = self.instructions.partition_point(|other| other.rank() <= instruction.rank());
@@ -165,30 +176,35 @@ impl FlowMod {
     }
 
     /// Does `actions` at once.
+    #[inline]
     #[must_use]
     pub fn apply(self, actions: impl IntoIterator<Item = Action>) -> Self {
         self.instruction(Instruction::apply(actions))
     }
 
     /// Puts `actions` into the action set.
+    #[inline]
     #[must_use]
     pub fn write(self, actions: impl IntoIterator<Item = Action>) -> Self {
         self.instruction(Instruction::write(actions))
     }
 
     /// Goes on in `table`.
+    #[inline]
     #[must_use]
     pub fn goto(self, table: impl Into<TableId>) -> Self {
         self.instruction(Instruction::goto_table(table))
     }
 
     /// Writes the bits of `mask` to the metadata.
+    #[inline]
     #[must_use]
     pub fn write_metadata(self, metadata: u64, mask: u64) -> Self {
         self.instruction(Instruction::write_metadata(metadata, mask))
     }
 
     /// What makes the entry this entry.
+    #[inline]
     pub fn key(&self) -> FlowKey {
         FlowKey { table_id: self.table_id, priority: self.priority, matches: self.matches.clone() }
     }

@@ -267,7 +267,7 @@ macro_rules! multipart {
                 let outer = r.enter(stringify!($name));
                 let (ty, flags) = (r.get()?, r.get()?);
                 r.pad(4)?;
-                let body = $body::decode(ty, r)?;
+                let body = $body::decode(ty, r, |body, _| Ok(body))?;
                 r.leave(outer);
                 Ok(Self { flags, body })
             }

@@ -180,10 +180,10 @@ impl NxPacketIn {
 }
 
 fn in_port(matches: &Match) -> Option<PortNo> {
-    matches.fields().iter().find_map(|field| match field {
-        OxmField::InPort(port) => Some(*port),
-        OxmField::NxmInPort(port @ 0xff00..) => Some(PortNo(0xffff_0000 | u32::from(*port))),
-        OxmField::NxmInPort(port) => Some(PortNo((*port).into())),
+    matches.fields().find_map(|field| match field {
+        OxmField::InPort(port) => Some(port),
+        OxmField::NxmInPort(port @ 0xff00..) => Some(PortNo(0xffff_0000 | u32::from(port))),
+        OxmField::NxmInPort(port) => Some(PortNo(port.into())),
         _ => None,
     })
 }

@@ -2,7 +2,6 @@
 
 use crate::action::Action;
 use crate::flow_match::Match;
-use crate::oxm::OxmField;
 use crate::types::{BufferId, Cookie, PortNo, TableId};
 use crate::wire::macros::{wire_code, wire_struct};
 use crate::wire::{DecodeError, Payload, Reader, Wire, put_len};
@@ -47,11 +46,9 @@ wire_struct! {
 
 impl PacketIn {
     /// The port through which it came.
+    #[inline]
     pub fn in_port(&self) -> Option<PortNo> {
-        self.matches.fields().iter().find_map(|field| match field {
-            OxmField::InPort(port) => Some(*port),
-            _ => None,
-        })
+        self.matches.in_port()
     }
 }
 
@@ -70,6 +67,7 @@ pub struct PacketOut {
 
 impl PacketOut {
     /// Sends `data`, which came from nowhere but the controller.
+    #[inline]
     pub fn new(data: impl Into<Payload>, actions: impl IntoIterator<Item = Action>) -> Self {
         Self {
             buffer_id: BufferId::NO_BUFFER,
@@ -80,6 +78,7 @@ impl PacketOut {
     }
 
     /// As if it had come through `port`.
+    #[inline]
     #[must_use]
     pub fn in_port(mut self, port: impl Into<PortNo>) -> Self {
         self.in_port = port.into();

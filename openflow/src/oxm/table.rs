@@ -49,14 +49,6 @@ macro_rules! oxm_fields {
                     unknown => unknown,
                 })
             }
-            /// Whether [`canonical`](Self::canonical) would leave it as it is.
-            pub(crate) fn is_canonical(&self) -> bool {
-                match self {
-                    $($(Self::$var(_value) => oxm_fields!(@is_canonical _value $mask),)*)*
-                    Self::TunMetadata(option) => option.is_canonical(),
-                    Self::Unknown(_) => true,
-                }
-            }
             /// Writes the value and mask as `set_field` does in ovs-ofctl notation.
             pub(crate) fn fmt_value(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 match self {
@@ -94,54 +86,55 @@ macro_rules! oxm_fields {
                     _ => return None,
                 })
             }
-            fn encode_field(&self, out: &mut Vec<u8>) {
+            /// The wire form.
+            pub(crate) fn wire_bytes(&self) -> super::FieldBytes {
                 match self {
                     $($(Self::$var(value) => {
-                        let value = oxm_fields!(@masked value $mask);
-                        let size = <$t as $crate::wire::Fixed>::SIZE;
-                        super::put_header(out, $class, $num, $vendor, size, value.mask.is_some());
-                        value.encode(out);
+                        super::field_bytes::<$t>($class, $num, $vendor, oxm_fields!(@masked value $mask))
                     })*)*
-                    Self::TunMetadata(option) => option.encode(out),
-                    Self::Unknown(unknown) => unknown.encode(out),
+                    Self::TunMetadata(option) => super::FieldBytes::from_vec(super::encoded(|out| option.encode(out))),
+                    Self::Unknown(unknown) => super::FieldBytes::from_vec(super::encoded(|out| unknown.encode(out))),
                 }
             }
-            /// Gives the field away, so that it is built where it is to be, and says whether it is in canonical form.
-            #[inline]
-            pub(super) fn decode_raw(raw: &super::RawField<'_>, put: impl FnOnce(Self)) -> bool {
+            /// The field with its value; `Unknown` if the table has no such field, or not in this form.
+            pub(crate) fn from_raw(raw: &super::RawField<'_>) -> Self {
                 // By class, then by number, so that both become jump tables.
                 match (raw.class, raw.experimenter) {
                     $(($class, $vendor) => match raw.field {
-                        $($num => oxm_fields!(@decode $var $t, raw put $mask),)*
+                        $($num => oxm_fields!(@from_raw $var $t, raw $mask),)*
                         _ => {}
                     },)*
                     _ => {}
                 }
-                let item = match TunMetadata::decode(raw) {
+                match TunMetadata::decode(raw) {
                     Some(option) => Self::TunMetadata(Box::new(option)),
                     None => raw.unknown(),
-                };
-                let canonical = item.is_canonical();
-                put(item);
-                canonical
+                }
+            }
+        }
+        impl super::RawField<'_> {
+            /// Whether the field is in canonical form; one that the table does not have always is.
+            #[inline(never)]
+            pub(super) fn is_canonical(&self) -> bool {
+                if !self.masked {
+                    return true;
+                }
+                match (self.class, self.experimenter) {
+                    $(($class, $vendor) => match self.field {
+                        $($num => oxm_fields!(@is_raw_canonical $t, self $mask),)*
+                        _ => {}
+                    },)*
+                    _ => {}
+                }
+                TunMetadata::decode(self).is_none_or(|option| option.is_canonical())
             }
         }
         impl $crate::wire::Wire for $name {
             const TYPICAL_SIZE: usize = 8;
             #[inline]
-            fn encode(&self, out: &mut Vec<u8>) { self.encode_field(out); }
+            fn encode(&self, out: &mut Vec<u8>) { out.extend_from_slice(&self.wire_bytes()); }
             fn decode(r: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::wire::DecodeError> {
-                let raw = super::RawField::decode(r)?;
-                let mut one = None;
-                Self::decode_raw(&raw, |field| one = Some(field));
-                Ok(one.unwrap_or_else(|| raw.unknown()))
-            }
-            fn decode_list(r: &mut $crate::wire::Reader<'_>) -> Result<Vec<Self>, $crate::wire::DecodeError> {
-                let mut items = $crate::wire::room(r, Self::TYPICAL_SIZE);
-                while r.remaining() > 0 {
-                    Self::decode_raw(&super::RawField::decode(r)?, |field| items.push(field));
-                }
-                Ok(items)
+                super::RawField::decode(r).map(|raw| Self::from_raw(&raw))
             }
         }
         impl OxmHeader {
@@ -186,6 +179,7 @@ macro_rules! oxm_fields {
         impl $crate::flow_match::MatchBuilder {
             $($(
                 $(#[$fm])*
+                #[inline]
                 pub fn $method(self, value: oxm_fields!(@argument $t, $mask)) -> Self {
                     self.field($name::$var(value.into()))
                 }
@@ -222,35 +216,23 @@ macro_rules! oxm_fields {
     (@canonical $v:ident exact) => { $v };
     (@canonical $v:ident plain) => { $v };
     (@canonical $v:ident maskable) => { $v.canonical()? };
-    (@is_canonical $v:ident exact) => { true };
-    (@is_canonical $v:ident plain) => { true };
-    (@is_canonical $v:ident maskable) => { $v.is_canonical() };
     (@exact $e:expr, exact) => { $e };
     (@exact $e:expr, plain) => { $e };
     (@exact $e:expr, maskable) => { $crate::oxm::Masked { value: $e, mask: None } };
-    (@decode $var:ident $t:ty, $raw:ident $put:ident maskable) => {
-        match $raw.masked {
-            false => {
-                if let Some(value) = <$t as $crate::wire::Fixed>::from_wire($raw.value) {
-                    $put(Self::$var($crate::oxm::Masked { value, mask: None }));
-                    return true;
-                }
-            }
-            true => {
-                let (value, mask) = $raw.value.split_at($raw.value.len() / 2);
-                let both = <$t as $crate::wire::Fixed>::from_wire(value).zip(<$t as $crate::wire::Fixed>::from_wire(mask));
-                if let Some((value, mask)) = both {
-                    let field = $crate::oxm::Masked { value, mask: Some(mask) };
-                    $put(Self::$var(field));
-                    return field.is_canonical();
-                }
-            }
+    (@from_raw $var:ident $t:ty, $raw:ident maskable) => {
+        if let Some(field) = $crate::oxm::Masked::<$t>::from_raw($raw) {
+            return Self::$var(field);
         }
     };
-    (@decode $var:ident $t:ty, $raw:ident $put:ident $mask:ident) => {
+    (@is_raw_canonical $t:ty, $raw:ident maskable) => {
+        if let Some(field) = $crate::oxm::Masked::<$t>::from_raw($raw) {
+            return field.is_canonical();
+        }
+    };
+    (@is_raw_canonical $t:ty, $raw:ident $mask:ident) => { return true };
+    (@from_raw $var:ident $t:ty, $raw:ident $mask:ident) => {
         if let (false, Some(value)) = ($raw.masked, <$t as $crate::wire::Fixed>::from_wire($raw.value)) {
-            $put(Self::$var(value));
-            return true;
+            return Self::$var(value);
         }
     };
 }

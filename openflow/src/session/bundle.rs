@@ -1,11 +1,12 @@
 //! Bundles on their way: open, all messages and close go out at once; commit only when the close has been answered
 //! without a refusal before it, since a datapath would commit what is left of a bundle after one.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::time::Instant;
 
 use super::event::{BundleError, Event};
-use super::{put_chunk, take_xids};
+use super::output::Output;
+use super::take_xids;
 use crate::message::error::ErrorMessage;
 use crate::message::experimenter::{BundleAdd, BundleControl, BundleControlType, BundleFlags, BundleId};
 use crate::message::{Body, Message};
@@ -80,7 +81,7 @@ impl Bundles {
         deadline: Instant,
         next_xid: &mut u32,
         messages: impl IntoIterator<Item = Body>,
-    ) -> (BundleId, Result<VecDeque<Vec<u8>>, Event>) {
+    ) -> (BundleId, Result<Output, Event>) {
         self.last_id = self.last_id.wrapping_add(1);
         let id = BundleId(self.last_id);
         let messages: Vec<_> = messages.into_iter().collect();
@@ -186,22 +187,18 @@ fn control(bundle_id: BundleId, ty: BundleControlType) -> BundleControl {
     BundleControl { bundle_id, ty, flags: FLAGS, properties: Default::default() }
 }
 
-fn encode(
-    id: BundleId,
-    first: Xid,
-    messages: Vec<Body>,
-) -> Result<VecDeque<Vec<u8>>, (Option<usize>, EncodeError)> {
-    let mut chunks = VecDeque::new();
+fn encode(id: BundleId, first: Xid, messages: Vec<Body>) -> Result<Output, (Option<usize>, EncodeError)> {
+    let mut output = Output::default();
     let whole = |error| (None, error);
-    put_chunk(&mut chunks, first, &control(id, BundleControlType::OPEN_REQUEST).into()).map_err(whole)?;
+    output.put(first, &control(id, BundleControlType::OPEN_REQUEST).into()).map_err(whole)?;
     let mut xid = first;
     for (index, body) in messages.into_iter().enumerate() {
         xid = Xid(xid.0 + 1);
         let this = |error| (Some(index), error);
         let add = BundleAdd::new(id, FLAGS, &Message { xid, body }).map_err(this)?;
-        put_chunk(&mut chunks, xid, &add.into()).map_err(this)?;
+        output.put(xid, &add.into()).map_err(this)?;
     }
     let close = control(id, BundleControlType::CLOSE_REQUEST);
-    put_chunk(&mut chunks, Xid(xid.0 + 1), &close.into()).map_err(whole)?;
-    Ok(chunks)
+    output.put(Xid(xid.0 + 1), &close.into()).map_err(whole)?;
+    Ok(output)
 }

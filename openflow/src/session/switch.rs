@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 pub use event::{SwitchError, SwitchEvent};
 
-use super::{CHUNK, put_chunk};
+use super::output::Output;
 use bytes::Bytes;
 
 use crate::framer::{Framer, split_message};
@@ -71,7 +71,7 @@ pub struct SwitchSession {
     config: SwitchSessionConfig,
     state: State,
     framer: Framer,
-    queue: VecDeque<Vec<u8>>,
+    output: Output,
     events: VecDeque<SwitchEvent>,
     next_xid: u32,
     switch_config: SwitchConfig,
@@ -93,7 +93,7 @@ impl SwitchSession {
             state: State::Hello(now + config.handshake_timeout),
             config,
             framer: Framer::new(),
-            queue: VecDeque::new(),
+            output: Output::default(),
             events: VecDeque::new(),
             next_xid: 1,
             switch_config: SwitchConfig { flags: FragmentHandling::NORMAL, miss_send_len: MaxLen(128) },
@@ -303,7 +303,13 @@ impl SwitchSession {
 
     /// The next piece of output, of about 64 KiB or less.
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
-        self.queue.pop_front()
+        self.output.pop()
+    }
+
+    /// Takes back what [`poll_transmit`](Self::poll_transmit) gave, once it is written, so that output to come needs no new
+    /// memory.
+    pub fn recycle(&mut self, written: Vec<u8>) {
+        self.output.recycle(written);
     }
 
     /// The next event.
@@ -316,10 +322,10 @@ impl SwitchSession {
         match body.into() {
             Body::MultipartReply(reply) => {
                 let parts = split::encode(xid, &reply.body)?;
-                parts.into_iter().for_each(|part| self.put_bytes(part));
+                parts.into_iter().for_each(|part| self.output.put_bytes(part));
                 Ok(())
             }
-            body => put_chunk(&mut self.queue, xid, &body),
+            body => self.output.put(xid, &body),
         }
     }
 
@@ -352,7 +358,7 @@ impl SwitchSession {
         if !self.wants(&body) {
             return Ok(false);
         }
-        put_chunk(&mut self.queue, Xid(0), &body)?;
+        self.output.put(Xid(0), &body)?;
         Ok(true)
     }
 
@@ -386,15 +392,8 @@ impl SwitchSession {
 
     /// For messages that are never too long: their size is fixed, or that of what came in.
     fn put(&mut self, xid: Xid, body: &Body) {
-        if let Err(error) = put_chunk(&mut self.queue, xid, body) {
+        if let Err(error) = self.output.put(xid, body) {
             debug_assert!(false, "an answer is too long: {error}");
-        }
-    }
-
-    fn put_bytes(&mut self, bytes: Vec<u8>) {
-        match self.queue.back_mut().filter(|chunk| chunk.len() + bytes.len() <= CHUNK) {
-            Some(chunk) => chunk.extend_from_slice(&bytes),
-            None => self.queue.push_back(bytes),
         }
     }
 }

@@ -311,7 +311,7 @@ fn an_echo_is_answered_in_the_middle_of_a_large_bundle() {
     let mut pair = Pair::ready();
     pair.session.bundle(pair.now, (0..5).flat_map(|_| mods(20_000)));
     let first = pair.session.poll_transmit().unwrap();
-    assert!(first.len() <= CHUNK + 200, "{}", first.len());
+    assert!(first.len() <= output::CHUNK + 200, "{}", first.len());
     pair.say(9, Body::EchoRequest(b"now"[..].into())).unwrap();
     let next = pair.session.poll_transmit().unwrap();
     assert_eq!(Message::decode(&next).unwrap(), Message::new(9, Body::EchoReply(b"now"[..].into())));

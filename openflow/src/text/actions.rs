@@ -184,7 +184,8 @@ impl Display for Subfield {
         match (self.ofs, self.n_bits) {
             (0, n_bits) if n_bits == self.field.bits() => f.write_str("[]"),
             (ofs, 1) => write!(f, "[{ofs}]"),
-            (ofs, n_bits) => write!(f, "[{ofs}..{}]", ofs + n_bits.max(1) - 1),
+            // Whatever the datapath says: the last bit may be beyond the field, and beyond 16 bits.
+            (ofs, n_bits) => write!(f, "[{ofs}..{}]", u32::from(ofs) + u32::from(n_bits.max(1)) - 1),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::types::{EthType, IpProto, PacketType};
 impl Display for Match {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let mut out = Fields { f, first: true };
-        out.write(self.fields())
+        out.write(&self.fields().collect::<Vec<_>>())
     }
 }
 
@@ -24,7 +24,7 @@ pub(super) fn with_priority(
     if let Some(priority) = priority.filter(|priority| *priority != DEFAULT_PRIORITY) {
         out.item(format_args!("priority={priority}"))?;
     }
-    out.write(matches.fields())?;
+    out.write(&matches.fields().collect::<Vec<_>>())?;
     Ok(!out.first)
 }
 

@@ -8,6 +8,7 @@ macro_rules! wire_struct {
         #[derive(Clone, Debug, Eq, Hash, PartialEq)]
         pub struct $name { $($(#[$fm])* pub $f: $t),* }
         impl $crate::wire::Wire for $name {
+            const MIN_SIZE: usize = 0 $($(+ $n)? + <$t as $crate::wire::Wire>::MIN_SIZE)* $(+ $e)?;
             #[inline]
             fn encode(&self, out: &mut Vec<u8>) {
                 $($(out.extend_from_slice(&[0; $n]);)? $crate::wire::Wire::encode(&self.$f, out);)*
@@ -16,6 +17,7 @@ macro_rules! wire_struct {
             #[inline]
             fn decode(r: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::wire::DecodeError> {
                 let outer = r.enter(stringify!($name));
+                r.require(Self::MIN_SIZE)?;
                 let this = Self { $($f: { $(r.pad($n)?;)? r.get()? }),* };
                 $(r.pad($e)?;)?
                 r.leave(outer);
@@ -28,6 +30,7 @@ macro_rules! wire_struct {
         #[derive(Clone, Debug, Eq, Hash, PartialEq)]
         pub struct $name { $($(#[$fm])* pub $f: $t),* }
         impl $crate::wire::Wire for $name {
+            const MIN_SIZE: usize = 2 $($(+ $n)? + <$t as $crate::wire::Wire>::MIN_SIZE)* $(+ $e)?;
             fn encode(&self, out: &mut Vec<u8>) {
                 let start = out.len();
                 out.extend_from_slice(&[0; 2]);
@@ -38,6 +41,7 @@ macro_rules! wire_struct {
             }
             fn decode(r: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::wire::DecodeError> {
                 let mut body = r.sized(stringify!($name))?;
+                body.require(Self::MIN_SIZE - 2)?;
                 let this = Self { $($f: { $(body.pad($n)?;)? body.get()? }),* };
                 $(body.pad($e)?;)?
                 body.finish()?;
@@ -72,6 +76,7 @@ macro_rules! wire_code {
             fn from(value: $t) -> Self { Self(value) }
         }
         impl $crate::wire::Wire for $name {
+            const MIN_SIZE: usize = size_of::<$t>();
             #[inline]
             fn encode(&self, out: &mut Vec<u8>) { $crate::wire::Wire::encode(&self.0, out); }
             #[inline]
@@ -84,6 +89,8 @@ macro_rules! wire_code {
             fn is_zero(self) -> bool { self.0 == 0 }
             #[inline]
             fn from_wire(bytes: &[u8]) -> Option<Self> { $crate::wire::Fixed::from_wire(bytes).map(Self) }
+            #[inline]
+            fn put(self, place: &mut [u8]) { $crate::wire::Fixed::put(self.0, place); }
         }
     };
 }
@@ -133,6 +140,7 @@ macro_rules! wire_flags {
             }
         }
         impl $crate::wire::Wire for $name {
+            const MIN_SIZE: usize = size_of::<$t>();
             #[inline]
             fn encode(&self, out: &mut Vec<u8>) { $crate::wire::Wire::encode(&self.0, out); }
             #[inline]
@@ -145,6 +153,8 @@ macro_rules! wire_flags {
             fn is_zero(self) -> bool { self.0 == 0 }
             #[inline]
             fn from_wire(bytes: &[u8]) -> Option<Self> { $crate::wire::Fixed::from_wire(bytes).map(Self) }
+            #[inline]
+            fn put(self, place: &mut [u8]) { $crate::wire::Fixed::put(self.0, place); }
         }
     };
 }
@@ -166,16 +176,21 @@ macro_rules! tlv_enum {
         }
         impl $crate::wire::Wire for $name {
             const TYPICAL_SIZE: usize = 16;
-            #[inline]
             fn encode(&self, out: &mut Vec<u8>) {
                 let start = out.len();
-                match self {
-                    $(tlv_enum!(@pattern $var body $($t)?) => $crate::wire::put_tlv(out, $num, |out| {
+                out.extend_from_slice(&[0; 4]);
+                let ty = match self {
+                    $(tlv_enum!(@pattern $var body $($t)?) => {
                         tlv_enum!(@encode out body $($t)?);
-                        $crate::wire::put_padding(out, start);
-                    }),)*
-                    Self::Unknown { ty, body } => $crate::wire::put_tlv(out, *ty, |out| $crate::wire::Wire::encode(body, out)),
+                        $num
+                    })*
+                    Self::Unknown { ty, body } => {
+                        $crate::wire::Wire::encode(body, out);
+                        *ty
+                    }
                 };
+                $crate::wire::put_padding(out, start);
+                $crate::wire::put_head(out, start, ty);
             }
             #[inline]
             fn decode(r: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::wire::DecodeError> {
@@ -320,12 +335,24 @@ macro_rules! body_enum {
                     Self::Unknown { body, .. } => $crate::wire::Wire::encode(body, out),
                 }
             }
+            /// Takes the body and gives it to `then`, for each type in a branch of its own: so bodies are built where
+            /// they are to be.
             #[inline]
-            pub(crate) fn decode(ty: $ty, r: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::wire::DecodeError> {
-                Ok(match ty {
-                    $($num => tlv_enum!(@decode $var r $($t)?),)*
-                    _ => Self::Unknown { ty, body: r.get()? },
-                })
+            pub(crate) fn decode<'a, T>(
+                ty: $ty,
+                r: &mut $crate::wire::Reader<'a>,
+                then: impl FnOnce(Self, &mut $crate::wire::Reader<'a>) -> Result<T, $crate::wire::DecodeError>,
+            ) -> Result<T, $crate::wire::DecodeError> {
+                match ty {
+                    $($num => {
+                        let body = tlv_enum!(@decode $var r $($t)?);
+                        return then(body, r);
+                    })*
+                    _ => {
+                        let body = r.get()?;
+                        then(Self::Unknown { ty, body }, r)
+                    }
+                }
             }
         }
     };

@@ -10,7 +10,7 @@ fn errors_name_structure_offset_and_reason() {
     assert_eq!(refused(&[4, 14, 0, 7, 0, 0, 0, 1]).to_string(), "Message at byte 0: impossible length 7");
     assert_eq!(
         refused(&[4, 21, 0, 8, 0, 0, 0]).to_string(),
-        "Message at byte 4: truncated, 4 bytes due and 3 left"
+        "Message at byte 0: truncated, 8 bytes due and 7 left"
     );
     assert_eq!(refused(&[4, 21, 0, 8, 0, 0, 0, 1, 9]).to_string(), "Message at byte 8: 1 bytes too many");
     assert_eq!(refused(&[4, 21, 0, 9, 0, 0, 0, 1, 9]).to_string(), "Message at byte 8: 1 bytes too many");
@@ -28,16 +28,16 @@ fn inner_lengths_cannot_reach_outside() {
     let mut packet_out = vec![4, 13, 0, 24, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfd, 0, 8];
     packet_out.extend([0; 6]);
     let error = refused(&packet_out);
-    assert_eq!((error.structure, error.offset), ("PacketOut", 24));
-    assert_eq!(error.reason, Reason::Truncated { need: 8, have: 0 });
+    assert_eq!((error.structure(), error.offset()), ("PacketOut", 24));
+    assert_eq!(error.reason(), Reason::Truncated { need: 8, have: 0 });
     // An action inside them that is longer than they are.
     packet_out[3] = 32;
     packet_out.extend([0, 0, 0, 16, 0, 0, 0, 1]);
     let error = refused(&packet_out);
-    assert_eq!((error.structure, error.offset), ("Action", 28));
+    assert_eq!((error.structure(), error.offset()), ("Action", 28));
     // And one that is shorter than its header.
     packet_out[27] = 3;
-    assert_eq!(refused(&packet_out).reason, Reason::Length(3));
+    assert_eq!(refused(&packet_out).reason(), Reason::Length(3));
 }
 
 #[test]

@@ -42,7 +42,18 @@ fn write_table(out: &mut String, enumerations: &mut String, database: &str, name
         writeln!(out, "        /// {}", column_doc(column, definition)).unwrap();
         writeln!(out, "        {field}, {}, \"{column}\": {rust_type};", column.to_uppercase()).unwrap();
     }
-    out.push_str("    }\n}\n");
+    out.push_str("    }\n");
+    let indexes: Vec<String> = indexes(table).map(|columns| format!("{columns:?}")).collect();
+    if !indexes.is_empty() {
+        writeln!(out, "    unique {}", indexes.join(", ")).unwrap();
+    }
+    out.push_str("}\n");
+}
+
+/// The columns of each unique index.
+fn indexes(table: &Value) -> impl Iterator<Item = Vec<&str>> {
+    let indexes = table["indexes"].as_array().into_iter().flatten();
+    indexes.map(|columns| columns.as_array().into_iter().flatten().map(as_text).collect())
 }
 
 fn table_notes(table: &Value) -> String {
@@ -50,9 +61,8 @@ fn table_notes(table: &Value) -> String {
     if table["isRoot"] != Value::Bool(true) {
         notes.push_str(" A row goes when nothing refers to it.");
     }
-    for index in table["indexes"].as_array().into_iter().flatten() {
-        let columns: Vec<String> =
-            index.as_array().into_iter().flatten().map(|column| format!("`{}`", as_text(column))).collect();
+    for index in indexes(table) {
+        let columns: Vec<String> = index.iter().map(|column| format!("`{column}`")).collect();
         write!(notes, " Unique: {}.", columns.join(", ")).unwrap();
     }
     notes

@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
-use flowport_ovsdb::client::{ConditionError, ConnectionState};
+use flowport_ovsdb::client::{ConditionError, ConnectionState, TlsIdentity, TlsOptions};
 use flowport_ovsdb::monitor::{Conditions, MonitorCondition, MonitoredTable};
 use flowport_ovsdb::schema::DatabaseSchema;
 use flowport_ovsdb::session::Database;
-use flowport_ovsdb::{Client, ConnectOptions, Monitor, Remotes, Replica, TransactError, Uuid};
+use flowport_ovsdb::{Client, ConnectOptions, Monitor, Remote, Remotes, Replica, TransactError, Uuid};
 use serde_json::Value as Json;
 use tokio::task::JoinHandle;
 
@@ -28,6 +28,15 @@ use tables::{Link1, Link2, Simple, Simple2, Simple3, Simple4, Simple5, Simple6, 
 pub(crate) async fn run(out: &mut impl Write, schema: &str, remotes: &str, commands: &[&str]) -> Outcome {
     let schema = read_schema(schema)?;
     let remotes: Remotes = remotes.parse().map_err(|error| format!("{error}"))?;
+    let (tls, commands) = match commands {
+        [key, certificate, authority, commands @ ..] if is_tls(&remotes) => {
+            let identity = TlsIdentity { private_key: key.into(), certificate: certificate.into() };
+            let options =
+                TlsOptions { ca_certificate: authority.into(), identity: Some(identity), verify_name: false };
+            (Some(options), commands)
+        }
+        commands => (None, commands),
+    };
     let (tracks, commands) = match commands {
         ["track-notify", commands @ ..] => (true, commands),
         commands => (false, commands),
@@ -42,7 +51,7 @@ pub(crate) async fn run(out: &mut impl Write, schema: &str, remotes: &str, comma
         commands => (Conditions::new(), commands),
     };
     let monitor = monitor.with_conditions(conditions);
-    let options = || ConnectOptions { shuffle: false, ..ConnectOptions::default() };
+    let options = || ConnectOptions { shuffle: false, tls: tls.clone(), ..ConnectOptions::default() };
     let client = Client::connect(&remotes, monitor, options()).await.map_err(|error| error.to_string())?;
     let servers = match tracks {
         true => Some(Client::connect(&remotes, Monitor::of::<Database>(), options()).await),
@@ -60,6 +69,11 @@ pub(crate) async fn run(out: &mut impl Write, schema: &str, remotes: &str, comma
     connected.write_view(&mut program, false)?;
     program.step += 1;
     program.say("done")
+}
+
+/// With TLS the first three arguments are the files of our key, of its certificate, and of the authority.
+fn is_tls(remotes: &Remotes) -> bool {
+    remotes.as_slice().iter().any(|remote| matches!(remote, Remote::Ssl { .. }))
 }
 
 /// Whether a server answers there.

@@ -4,8 +4,9 @@ use tokio::time::Instant;
 use super::GROUP_WINDOW;
 use crate::notation::{Committed, Group, TransactError, Transaction};
 
-/// Operations in one group at most: beyond a few thousand the server gains nothing more, and others wait.
-const MAX_OPERATIONS: usize = 3000;
+/// Operations in one group at most: beyond a thousand the server gains little more, and while it is at one group the
+/// next is made and the one before answered.
+const MAX_OPERATIONS: usize = 1500;
 
 pub(super) type Outcome = Result<Committed, TransactError>;
 

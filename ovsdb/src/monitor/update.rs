@@ -48,6 +48,13 @@ impl RowUpdate {
             Self::Modify(_) | Self::Delete => None,
         }
     }
+
+    pub(crate) fn into_new_row(self) -> Option<Row> {
+        match self {
+            Self::Insert(row) | Self::Replace(row) => Some(row),
+            Self::Modify(_) | Self::Delete => None,
+        }
+    }
 }
 
 impl Updates {

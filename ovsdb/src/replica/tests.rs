@@ -1,5 +1,5 @@
 use super::*;
-use crate::monitor::TableUpdate;
+use crate::monitor::{RowUpdate, TableUpdate};
 use crate::notation::Value;
 
 crate::table! {

@@ -1,4 +1,6 @@
 /// Declares a table: the struct, its column constants and its [`Table`](crate::Table) implementation.
+/// `unique` names the columns of each index of the schema, by which [`Replica::by`](crate::Replica::by) then
+/// looks rows up at once.
 ///
 /// ```
 /// use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +14,7 @@
 ///         /// OpenFlow versions.
 ///         protocols, PROTOCOLS, "protocols": BTreeSet<String>;
 ///     }
+///     unique ["name"]
 /// }
 ///
 /// let filter = Bridge::NAME.eq("br0");
@@ -24,6 +27,7 @@ macro_rules! table {
         $vis:vis struct $table:ident: $database:literal, $name:literal {
             $( $(#[$column_meta:meta])* $field:ident, $constant:ident, $column:literal: $type:ty; )*
         }
+        $( unique $( [ $( $unique:literal ),+ ] ),+ )?
     ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,6 +52,8 @@ macro_rules! table {
                     shape: <$type as $crate::table::ColumnType>::SHAPE,
                 }, )*
             ];
+
+            const INDEXES: &'static [&'static [&'static str]] = &[ $( $( &[ $( $unique ),+ ] ),+ )? ];
 
             fn decode_column(
                 &mut self,

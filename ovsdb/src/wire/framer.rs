@@ -5,6 +5,9 @@ use thiserror::Error;
 /// Longest message accepted, in bytes: ten times the dump of a database with a million ports.
 pub const MAX_MESSAGE: usize = 1 << 30;
 
+/// Buffers beyond this are given back once their message has been taken: a dump comes once.
+const KEPT_BUFFER: usize = 1 << 20;
+
 /// Cuts a byte stream into JSON objects. State is kept over reads, so each byte is looked at once.
 #[derive(Debug, Default)]
 pub struct Framer {
@@ -49,7 +52,12 @@ impl Framer {
                     if self.depth == 0 {
                         let end = self.scanned + 1;
                         self.scanned = 0;
-                        return Ok(Some(self.buffer.split_to(end).freeze()));
+                        let message = self.buffer.split_to(end).freeze();
+                        if end > KEPT_BUFFER {
+                            // What is left would keep all of it in memory.
+                            self.buffer = BytesMut::from(&self.buffer[..]);
+                        }
+                        return Ok(Some(message));
                     }
                 }
                 b' ' | b'\t' | b'\r' | b'\n' if self.depth == 0 => {

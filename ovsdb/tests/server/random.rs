@@ -1,80 +1,201 @@
-//! A replica fed by updates equals one made afresh, after any transactions.
+//! A replica fed by updates equals one made afresh, and finds by its indexes what a scan finds, after any
+//! transactions and across reconnects.
 
-use flowport_ovsdb::{Operation, Replica, Where};
+mod steps;
+mod tables;
 
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use flowport_ovsdb::client::{Changes, ConnectionState};
+use flowport_ovsdb::replica::RowChange;
+use flowport_ovsdb::{Index, Replica, Table, Uuid};
+
+use super::reconnect::eager;
 use super::*;
+pub(crate) use steps::{Random, step};
+use tables::{Bridge, Interface, Mirror, Port, QoS, Queue, monitor};
 
 /// Enough for each kind of step to meet each other; a seed is one run.
-const STEPS: usize = 400;
+const STEPS: usize = 200;
 
-/// xorshift64*: the same steps for the same seed on every machine.
-pub(crate) struct Random(pub(crate) u64);
+/// What a reader of changes holds that looks at nothing else.
+#[derive(Debug, Default, PartialEq)]
+struct Followed {
+    bridges: BTreeMap<Uuid, Bridge>,
+    ports: BTreeMap<Uuid, Port>,
+    interfaces: BTreeMap<Uuid, Interface>,
+    mirrors: BTreeMap<Uuid, Mirror>,
+    qos: BTreeMap<Uuid, QoS>,
+    queues: BTreeMap<Uuid, Queue>,
+}
 
-impl Random {
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % bound
+impl Followed {
+    fn of(replica: &Replica) -> Self {
+        fn all<T: Table>(replica: &Replica) -> BTreeMap<Uuid, T> {
+            replica.rows::<T>().map(|(uuid, row)| (uuid, row.clone())).collect()
+        }
+        Self {
+            bridges: all(replica),
+            ports: all(replica),
+            interfaces: all(replica),
+            mirrors: all(replica),
+            qos: all(replica),
+            queues: all(replica),
+        }
+    }
+
+    /// Up to `end`.
+    async fn follow(&mut self, changes: &mut Changes, end: &Replica) {
+        while changes.replica().as_ref() != end {
+            let set = within(changes.next()).await.unwrap();
+            assert_ne!(set.before, set.after, "a set of no changes");
+            apply(&mut self.bridges, set.rows());
+            apply(&mut self.ports, set.rows());
+            apply(&mut self.interfaces, set.rows());
+            apply(&mut self.mirrors, set.rows());
+            apply(&mut self.qos, set.rows());
+            apply(&mut self.queues, set.rows());
+        }
     }
 }
 
-pub(crate) fn step(random: &mut Random, replica: &Replica, number: usize) -> Transaction {
-    let mut transaction = Transaction::new();
-    let bridges: Vec<Ref<Bridge>> = replica.rows::<Bridge>().map(|(uuid, _)| Ref::from(uuid)).collect();
-    let bridge = bridges[random.below(bridges.len())];
-    let ports: Vec<Ref<Port>> = replica.get(bridge).unwrap().ports.iter().copied().collect();
-    let port = (!ports.is_empty()).then(|| ports[random.below(ports.len().max(1))]);
-    let keys = ["a", "b", "c"];
-    let (key, value) = (keys[random.below(3)], format!("{}", random.below(3)));
-    let vlans =
-        |random: &mut Random| (0..random.below(4)).map(|_| random.below(6) as i64).collect::<BTreeSet<_>>();
-    match (random.below(10), port) {
-        (0..=2, _) => return add_port(bridge, &format!("p{number}")),
-        (3, Some(port)) => transaction.mutate(bridge, [Bridge::PORTS.remove([port])]),
-        (4, Some(port)) => {
-            let tag = [None, Some(0), Some(7)][random.below(3)];
-            transaction.update(port, [Port::TAG.set(tag)])
+/// Each change has to fit what was there.
+fn apply<'a, T: Table + Debug>(
+    rows: &mut BTreeMap<Uuid, T>,
+    changes: impl Iterator<Item = RowChange<'a, T>>,
+) {
+    for change in changes {
+        let before = match change {
+            RowChange::Insert { uuid, new } | RowChange::Modify { uuid, new, .. } => {
+                rows.insert(uuid, new.clone())
+            }
+            RowChange::Delete { uuid, .. } => rows.remove(&uuid),
+        };
+        let told = match change {
+            RowChange::Insert { .. } => None,
+            RowChange::Modify { old, new, .. } => {
+                assert_ne!(old, new);
+                Some(old)
+            }
+            RowChange::Delete { old, .. } => Some(old),
+        };
+        assert_eq!(before.as_ref(), told);
+    }
+}
+
+/// Every index finds for every key what a look at all rows does.
+fn check_indexes(replica: &Replica) {
+    check(replica, Bridge::NAME, |row: &Bridge| vec![row.name.clone()]);
+    check(replica, Port::NAME, |row: &Port| vec![row.name.clone()]);
+    check(replica, Port::TAG, |row: &Port| vec![row.tag]);
+    check(replica, Port::QOS, |row: &Port| vec![row.qos]);
+    check(replica, Bridge::PORTS.elements(), |row: &Bridge| row.ports.iter().copied().collect());
+    check(replica, Mirror::SELECT_SRC_PORT.elements(), |row: &Mirror| {
+        row.select_src_port.iter().copied().collect()
+    });
+    check(replica, Bridge::FLOOD_VLANS.elements(), |row: &Bridge| row.flood_vlans.iter().copied().collect());
+    check(replica, QoS::QUEUES.values(), |row: &QoS| row.queues.values().copied().collect());
+    check(replica, Interface::EXTERNAL_IDS.key("a"), |row: &Interface| {
+        row.external_ids.get("a").cloned().into_iter().collect()
+    });
+    check(replica, (Bridge::FAIL_MODE, Bridge::STP_ENABLE), |row: &Bridge| {
+        vec![(row.fail_mode.clone(), row.stp_enable)]
+    });
+    check(replica, tables::ends(), |row: &Port| {
+        row.name.chars().last().map(String::from).into_iter().collect()
+    });
+}
+
+fn check<T: Table, K: Ord + Clone + Debug>(
+    replica: &Replica,
+    index: impl Into<Index<T, K>>,
+    keys: impl Fn(&T) -> Vec<K>,
+) {
+    let index = index.into();
+    assert!(replica.is_indexed(&index), "{index:?}");
+    let mut expected: BTreeMap<K, Vec<Uuid>> = BTreeMap::new();
+    for (uuid, row) in replica.rows::<T>() {
+        for key in keys(row) {
+            let uuids = expected.entry(key).or_default();
+            // Two keys of a map may have one value.
+            if uuids.last() != Some(&uuid) {
+                uuids.push(uuid);
+            }
         }
-        (5, _) => transaction.mutate(bridge, [Bridge::EXTERNAL_IDS.put([(key, value)])]),
-        (6, _) => transaction.mutate(bridge, [Bridge::EXTERNAL_IDS.remove([key])]),
-        (7, _) => transaction.update(bridge, [Bridge::FLOOD_VLANS.set(vlans(random))]),
-        (8, _) => {
-            let changes =
-                [Bridge::FLOOD_VLANS.insert(vlans(random)), Bridge::FLOOD_VLANS.remove(vlans(random))];
-            transaction.mutate(bridge, changes)
+    }
+    for (key, uuids) in expected {
+        let found: Vec<Uuid> = replica.by(&index, key.clone()).map(|(uuid, _)| uuid).collect();
+        assert_eq!(found, uuids, "{index:?} {key:?}");
+    }
+}
+
+async fn connect(server: &Server) -> Client {
+    Client::connect(&server.remotes(), monitor(), eager()).await.expect("a connection")
+}
+
+/// Random transactions; how many were committed.
+async fn walk(client: &Client, random: &mut Random, steps: usize) -> usize {
+    let mut committed = 0;
+    for _ in 0..steps {
+        let transaction = step(random, &client.replica());
+        let before = client.replica();
+        match client.transact(transaction).await {
+            Ok(_) => committed += 1,
+            Err(error) => {
+                assert_eq!(*client.replica(), *before, "refused, and yet something changed: {error}");
+            }
         }
-        _ => {
-            let mode = [None, Some("secure"), Some("standalone")][random.below(3)].map(FailMode::from);
-            transaction.push(Operation::update(Where::<Bridge>::row(bridge), [Bridge::FAIL_MODE.set(mode)]))
-        }
-    };
-    transaction
+    }
+    committed
+}
+
+/// All copies are what the server has.
+async fn compare(server: &Server, clients: [&Client; 2], seed: u64) -> Arc<Replica> {
+    let fresh = connect(server).await.replica();
+    for client in clients {
+        let settled = client.wait_for(|replica| *replica == *fresh, soon()).await;
+        let Ok(replica) = settled else { panic!("seed {seed}: a client is elsewhere") };
+        check_indexes(&replica);
+    }
+    check_indexes(&fresh);
+    fresh
 }
 
 #[tokio::test]
 async fn updates_and_a_fresh_dump_agree() {
-    let server = server();
-    let (writer, reader) = (connect(&server).await, connect(&server).await);
-    let mut changes = reader.changes();
-    let mut root = Transaction::new();
-    let bridges = ["br0", "br1"].map(|name| root.insert(&Bridge { name: name.into(), ..Default::default() }));
-    root.insert(&Root { bridges: bridges.into(), ..Default::default() });
-    writer.transact(root).await.unwrap();
     for seed in [1, 2, 3] {
+        let mut server = server();
+        let (writer, reader) = (connect(&server).await, connect(&server).await);
+        let (mut changes, mut followed) = (reader.changes(), Followed::default());
+        writer.transact(steps::beginning()).await.unwrap();
         let mut random = Random(seed);
-        for number in 0..STEPS {
-            let transaction = step(&mut random, &writer.replica(), number + STEPS * seed as usize);
-            writer.transact(transaction).await.unwrap();
+        let committed = walk(&writer, &mut random, STEPS).await;
+        assert!(committed > STEPS / 2, "seed {seed}: {committed} of {STEPS} steps did something");
+        let fresh = compare(&server, [&writer, &reader], seed).await;
+        assert!(fresh.count::<Port>() > 10 && fresh.count::<Mirror>() > 0 && fresh.count::<QoS>() > 0);
+        followed.follow(&mut changes, &fresh).await;
+        assert_eq!(followed, Followed::of(&fresh), "seed {seed}");
+
+        // Both lose their connection, and while it is gone another client goes on.
+        let mut states = [writer.state(), reader.state()];
+        let aside = server.socket().with_extension("aside");
+        server.restart_at(&aside);
+        for state in &mut states {
+            within(state.wait_for(|state| *state != ConnectionState::Connected)).await.unwrap();
         }
-        let fresh = connect(&server).await.replica();
-        assert!(fresh.count::<Port>() > 10, "the steps did something");
-        assert_eq!(*writer.replica(), *fresh, "seed {seed}");
-        let settled = reader.wait_for(|replica| *replica == *fresh, soon()).await;
-        assert!(settled.is_ok(), "seed {seed}: the other client is elsewhere");
-        while *changes.replica().as_ref() != *fresh {
-            let set = within(changes.next()).await.unwrap();
-            assert_ne!(set.before, set.after, "a set of no changes");
+        let remotes = flowport_ovsdb::Remote::Unix(aside).into();
+        let other = Client::connect(&remotes, monitor(), eager()).await.unwrap();
+        assert!(walk(&other, &mut random, STEPS / 4).await > 0);
+        drop(other);
+        server.restart();
+        for state in &mut states {
+            within(state.wait_for(|state| *state == ConnectionState::Connected)).await.unwrap();
         }
+        assert!(walk(&writer, &mut random, STEPS / 4).await > 0);
+        let fresh = compare(&server, [&writer, &reader], seed).await;
+        followed.follow(&mut changes, &fresh).await;
+        assert_eq!(followed, Followed::of(&fresh), "seed {seed}, after a reconnect");
     }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use flowport_ovsdb::Uuid;
 
 use super::*;
-use crate::model::{Attachment, Owner, Sandbox};
+use crate::model::{Attachment, Owner, Policy, Sandbox};
 use crate::state::{Bridge, PortRow};
 
 /// A managed bridge whose local port has this MAC, with a port for each attachment.
@@ -18,7 +18,14 @@ fn world(local_mac: &str, attachments: &[&str]) -> (Desired, Observed, LinkName)
     };
     let row = Uuid::from_u128(1);
     let mut observed = Observed::default();
-    let made = Bridge { row, managed: true, made: true, userspace: true, ports: vec![local] };
+    let made = Bridge {
+        row,
+        managed: true,
+        made: true,
+        userspace: true,
+        ports: vec![local],
+        policy: Policy::default(),
+    };
     observed.bridges.insert(bridge.clone(), made);
     observed.datapaths.insert(bridge.clone(), Datapath::Read(Installed::default()));
     let mut desired = Desired::default();
