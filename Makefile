@@ -10,11 +10,11 @@ UNIT := --workspace --exclude flowport-integration
 HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 RUNNER := CARGO_TARGET_$(shell echo $(HOST) | tr a-z- A-Z_)_RUNNER
 # With sudo only what the tests read of the environment is kept.
-KEPT := FLOWPORT_EXE,CARGO_MANIFEST_DIR,RUST_BACKTRACE,RUST_LOG
+KEPT := FLOWPORT_EXE,SOAK_MINUTES,SOAK_SEED,CARGO_MANIFEST_DIR,RUST_BACKTRACE,RUST_LOG
 AS_ROOT := $(if $(SUDO),sudo --preserve-env=$(KEPT))
 export FLOWPORT_EXE := $(CURDIR)/target/debug/flowport
 
-.PHONY: help demo deps test test-unit test-root conformance bench bench-ports bench-openflow fuzz test-kernel
+.PHONY: help demo deps test test-unit test-root conformance soak bench bench-ports bench-openflow fuzz test-kernel
 .PHONY: deb deps-deb test-deb lint gates generate can-be-root
 
 help:
@@ -42,6 +42,12 @@ conformance: deps ## Open vSwitch's own tests of OVSDB clients, run against ours
 	@.ci/deps 'python3 python3' 'openssl openssl'
 	$(CARGO) build -p flowport-ovsdb-conformance
 	ovsdb/conformance/run target/debug/flowport-ovsdb-conformance
+
+# SOAK_MINUTES=10 long; SOAK_SEED=N throws the dice of another run again.
+soak: can-be-root deps ## minutes in which parts die at random, and all has to be as it was asked for
+	$(CARGO) build --bin flowport
+	$(CARGO) test -p flowport-integration --test soak --no-run
+	env $(RUNNER)="$(AS_ROOT) $(FLOWPORT_EXE) lab --" $(CARGO) test -p flowport-integration --test soak -- --ignored --nocapture
 
 # BENCH_ARGS=--markdown prints the tables for a document.
 bench: bench-ports bench-openflow ## the figures, beside ovs-docker and other libraries in the same run

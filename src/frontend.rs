@@ -63,6 +63,8 @@ impl Frontend {
         progress: mpsc::Sender<Progress>,
     ) -> Result<Outcome, Refused> {
         let deadline = Instant::now() + timeout;
+        // A database that is just starting again is worth waiting for, and until then what is known of it is old.
+        self.unless_interrupted(self.shells.database.connected(deadline)).await??;
         let change = match intent {
             Intent::AddPorts { ports } => {
                 self.check_vswitchd(ports.iter().filter_map(|port| port.bridge.as_ref())).await?;

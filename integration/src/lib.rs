@@ -12,6 +12,7 @@
 pub mod bench;
 pub mod commands;
 pub mod oracle;
+pub mod pinger;
 pub mod wire;
 
 use std::path::PathBuf;

@@ -76,18 +76,54 @@ async fn the_database_may_go_and_come_back() {
     for _ in 0..3 {
         scene.host.ovs_mut().ovsdb_server().kill().await.unwrap();
         scene.host.ovs_mut().start_ovsdb().await.unwrap();
-        // Until the daemon is connected again it refuses what needs the database.
-        let made = async || {
-            let said = scene.run("add-br br1 --datapath=netdev").await;
-            assert!(said.code == Some(0) || said.err.contains("ovsdb-server"), "{said:?}");
-            said.code == Some(0)
-        };
-        wait_until(DEADLINE, "the daemon has its database again", made).await;
+        // What the daemon is asked for before it is connected again waits for that.
+        scene.done("add-br br1 --datapath=netdev --timeout=60").await;
         scene.done("del-br br1").await;
         wait_until(DEADLINE, "all is as before", async || scene.seen().await == before).await;
         // The userspace datapath of Open vSwitch 3.1 itself rests while ovs-vswitchd has no database.
         resumes(&containers).await;
     }
+}
+
+#[tokio::test]
+async fn a_link_or_a_row_that_somebody_takes_away_comes_back_and_works() {
+    let scene = Scene::start(HostOptions::default(), By::Daemon).await;
+    let containers = two_containers(&scene).await;
+    let before = scene.seen().await;
+    let ports: Vec<String> = scene.ports().await.into_iter().collect();
+    let uplinks = async || scene.flows("br0").await.iter().any(|flow| flow.contains("metadata=0x200000000"));
+    assert!(!uplinks().await);
+    for take_away in ["ip link delete", "ovs-vsctl del-port", "ovs-vsctl clear interface ... external_ids"] {
+        for port in &ports {
+            let words = match take_away.split_once("...") {
+                Some((start, end)) => format!("{start} {port} {end}"),
+                None => format!("{take_away} {port}"),
+            };
+            let (program, words) = words.split_once(' ').unwrap();
+            scene.tool(program, words).await;
+            assert!(!uplinks().await, "a container's port is no way to other hosts: {words}");
+        }
+        // The bridge's row names its ports by identity, which may be other.
+        let is_back = async || scene.seen().await.len() == before.len() && scene.whole().await;
+        wait_until(DEADLINE, take_away, is_back).await;
+        resumes(&containers).await;
+    }
+}
+
+#[tokio::test]
+async fn a_daemon_that_is_only_starting_ends_when_it_is_told_to() {
+    let mut scene = Scene::start(HostOptions::default(), By::Itself).await;
+    scene.host.ovs_mut().ovsdb_server().signal(Signal::STOP).unwrap();
+    let before = std::fs::metadata(scene.log()).map_or(0, |log| log.len());
+    scene.daemon = Some(scene.spawn("daemon -v"));
+    // It has taken over the handling of signals before it says anything.
+    wait_until(DEADLINE, "it starts", async || {
+        std::fs::metadata(scene.log()).is_ok_and(|log| log.len() > before)
+    })
+    .await;
+    let ended = tokio::time::timeout(DEADLINE, scene.end_daemon(Signal::TERM)).await;
+    assert!(ended.is_ok(), "it waits for its database");
+    scene.host.ovs_mut().ovsdb_server().signal(Signal::CONT).unwrap();
 }
 
 #[tokio::test]

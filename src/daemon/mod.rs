@@ -20,7 +20,6 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use tokio::net::UnixListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::docker::Docker;
@@ -34,6 +33,7 @@ use crate::refused::Refused;
 use crate::state::Scope;
 
 use notify::ServiceManager;
+use server::Listening;
 
 /// How long the parts may take to answer when the daemon starts.
 const START_TIME: Duration = Duration::from_secs(30);
@@ -58,26 +58,44 @@ pub struct Config {
 ///
 /// It cannot start: another daemon runs, or a part is missing.
 pub async fn run(config: Config, ready: impl FnOnce()) -> Result<(), Refused> {
+    let Signals { mut interrupt, mut terminate, mut hang_up } = Signals::catch();
+    let manager = ServiceManager::from_environment();
+    tracing::debug!("starting");
+    let ended = tokio::select! {
+        ended = rule(&config, ready, (&mut hang_up, &manager)) => ended,
+        // At any time: also while it waits for parts that do not answer.
+        _ = caught(&mut interrupt) => Ok(()),
+        _ = caught(&mut terminate) => Ok(()),
+    };
+    if ended.is_ok() {
+        manager.stopping();
+        tracing::info!("stopping; ports and flows stay as they are");
+    }
+    ended
+}
+
+/// Ends by itself only when it cannot start.
+async fn rule(
+    config: &Config,
+    ready: impl FnOnce(),
+    informed: (&mut io::Result<Signal>, &ServiceManager),
+) -> Result<(), Refused> {
     let begun = Instant::now();
     let scrapers = metrics::Listener::bind(config.metrics.as_ref()).await?;
-    let mut signals = Signals::catch();
-    let manager = ServiceManager::from_environment();
     let database = Database::connect(&config.db, START_TIME).await?;
     // The lock first: whoever has it may take the place of a dead daemon's socket.
     let _lock = database.try_lock().await?;
     // Who comes before it is ready is answered when it is.
-    let listener = server::listen(&config.socket)?;
-    let ended = serve(&config, database, listener, (begun, ready), (&mut signals, &manager), scrapers).await;
-    server::leave(&config.socket);
-    ended
+    let listening = server::listen(&config.socket)?;
+    serve(config, database, &listening, (begun, ready), informed, scrapers).await
 }
 
 async fn serve(
     config: &Config,
     database: Database,
-    listener: UnixListener,
+    listening: &Listening<'_>,
     (begun, ready): (Instant, impl FnOnce()),
-    (signals, manager): (&mut Signals, &ServiceManager),
+    (hang_up, manager): (&mut io::Result<Signal>, &ServiceManager),
     scrapers: metrics::Listener,
 ) -> Result<(), Refused> {
     let run_dir = config.socket.parent().map(PathBuf::from).unwrap_or_default();
@@ -104,18 +122,14 @@ async fn serve(
     ready();
     tokio::select! {
         () = reconciler.metered(meters.clone()).run() => {}
-        () = server::serve(listener, frontend, meters.clone()) => {}
+        () = server::serve(listening, frontend, meters.clone()) => {}
         () = containers::watch(docker, handle.clone(), meters.clone()) => {}
         () = metrics::serve(scrapers, meters.clone(), handle.clone()) => {}
         _ = losses => {}
         () = links::watch(link_news, handle.clone()) => {}
-        () = manager.keep_informed(handle, &mut signals.hang_up) => {}
+        () = manager.keep_informed(handle, hang_up) => {}
         () = records_server.keep() => {}
-        _ = caught(&mut signals.interrupt) => {}
-        _ = caught(&mut signals.terminate) => {}
     }
-    manager.stopping();
-    tracing::info!("stopping; ports and flows stay as they are");
     Ok(())
 }
 

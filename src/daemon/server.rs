@@ -25,8 +25,21 @@ pub(super) const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// The longest that a caller may have the daemon wait, as on the command line: arithmetic on instants stays sound.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400);
 
+/// A socket that is listened on. Dropped, it is taken away, so that commands know at once that nobody listens.
+#[derive(Debug)]
+pub(super) struct Listening<'a> {
+    listener: UnixListener,
+    socket: &'a Path,
+}
+
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        leave(self.socket);
+    }
+}
+
 /// Listens on the socket; what a dead daemon left there is replaced.
-pub(super) fn listen(socket: &Path) -> Result<UnixListener, Refused> {
+pub(super) fn listen(socket: &Path) -> Result<Listening<'_>, Refused> {
     let cannot = |error: &io::Error| {
         let remedy = match error.kind() {
             io::ErrorKind::PermissionDenied => "run as root",
@@ -45,12 +58,13 @@ pub(super) fn listen(socket: &Path) -> Result<UnixListener, Refused> {
     }
     leave(socket);
     let listener = UnixListener::bind(socket).map_err(|error| cannot(&error))?;
+    let listening = Listening { listener, socket };
     // Whoever may connect may change the host's network: its owner alone.
     fs::set_permissions(socket, fs::Permissions::from_mode(0o600)).map_err(|error| cannot(&error))?;
-    Ok(listener)
+    Ok(listening)
 }
 
-/// Takes the socket away, so that commands know at once that nobody listens. What is no socket is not ours.
+/// Takes a socket away. What is no socket is not ours.
 pub(super) fn leave(socket: &Path) {
     if fs::symlink_metadata(socket).is_ok_and(|found| found.file_type().is_socket()) {
         // That it is not there is how it should be.
@@ -59,7 +73,7 @@ pub(super) fn leave(socket: &Path) {
 }
 
 /// Answers one question a connection, many at the same time.
-pub(super) async fn serve(listener: UnixListener, frontend: Frontend, meters: Meters) {
+pub(super) async fn serve(Listening { listener, .. }: &Listening<'_>, frontend: Frontend, meters: Meters) {
     let mut conversations = FuturesUnordered::new();
     loop {
         tokio::select! {

@@ -177,7 +177,10 @@ impl Database {
 
     /// Commits with `next_cfg` counted up, and returns its new value: `cur_cfg` reaches it when ovs-vswitchd is done
     /// (vswitchd.conf.db(5), table `Open_vSwitch`).
-    async fn commit_revision(&self, mut transaction: Transaction) -> Result<i64, TransactionFailed> {
+    pub(super) async fn commit_revision(
+        &self,
+        mut transaction: Transaction,
+    ) -> Result<i64, TransactionFailed> {
         transaction.mutate(Where::<OpenVSwitch>::all(), [OpenVSwitch::NEXT_CFG.increment(1)]);
         let read = transaction.select(Where::<OpenVSwitch>::all());
         let committed = self.commit(transaction).await?;

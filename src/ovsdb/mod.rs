@@ -8,8 +8,9 @@ mod ports;
 mod show;
 mod survey;
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use flowport_ovsdb::client::{ConnectError, ConnectionState, Lock};
 use flowport_ovsdb::{Client, Committed, ConnectOptions, Monitor, Replica, TransactError, Transaction};
@@ -33,6 +34,8 @@ pub struct Database {
     client: Client,
     /// The user's word for it.
     address: Arc<str>,
+    /// Ports that we took away, with the configuration's number (`next_cfg`) from which on they are not in it.
+    taken_away: Arc<Mutex<BTreeMap<String, i64>>>,
 }
 
 /// A transaction that changed nothing.
@@ -74,7 +77,7 @@ impl Database {
         let client = Client::connect(&address.remotes, watched(), options)
             .await
             .map_err(|error| no_database(address, &error))?;
-        Ok(Self { client, address: address.as_str().into() })
+        Ok(Self { client, address: address.as_str().into(), taken_away: Arc::default() })
     }
 
     /// Waits until this process may change ports and flows.
@@ -115,6 +118,25 @@ impl Database {
     /// Becomes ready whenever the database has changed since the last time.
     pub fn changes(&self) -> watch::Receiver<Arc<Replica>> {
         self.client.subscribe()
+    }
+
+    /// Waits until the connection is there, which makes itself again whenever it was lost; then what the database
+    /// holds has been read too.
+    ///
+    /// # Errors
+    ///
+    /// It is not there before the deadline.
+    pub async fn connected(&self, deadline: Instant) -> Result<(), TransactionFailed> {
+        let mut state = self.client.state();
+        let there = state.wait_for(|state| *state == ConnectionState::Connected);
+        if matches!(tokio::time::timeout_at(deadline.into(), there).await, Ok(Ok(_))) {
+            return Ok(());
+        }
+        let reason = match &*state.borrow() {
+            ConnectionState::Disconnected { reason } => reason.clone(),
+            _ => "no answer".to_owned(),
+        };
+        Err(TransactError::NotConnected { reason }.into())
     }
 
     /// Whether there is a connection to the server, to look at or to wait on.

@@ -35,6 +35,8 @@ pub(super) fn rows(replica: &Replica) -> Rows {
             for (interface_row, interface) in replica.resolve(&port.interfaces) {
                 match endpoint(&name, port, interface, port_row, interface_row) {
                     Some((endpoint, found)) => drop(rows.ports.insert(endpoint, found)),
+                    // A container's, whose marks somebody took away: no way to other hosts.
+                    None if EndpointId::from_host_link(&interface.name).is_some() => {}
                     None => others.push(bridge_port(port, interface)),
                 }
             }

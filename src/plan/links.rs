@@ -22,10 +22,10 @@ fn of_wanted(observed: &Observed, endpoint: EndpointId, attachment: &Arc<Attachm
     let mtu = observed.mtu_for(attachment);
     match observed.links.get(&endpoint) {
         Some(link) if link.leftover => Some(LinkEffect::Del(endpoint)),
-        // A row that ovs-vswitchd failed to use goes first, so that its error is not taken for the new link's.
-        None if observed.ports.get(&endpoint).is_some_and(|row| row.error.is_some()) => None,
         // Where its end inside would go is not known.
         None if sandbox.is_presumed() => None,
+        // A row goes first: ovs-vswitchd would take the new link for the one that it knows, and its error for the new one's.
+        None if observed.ports.contains_key(&endpoint) => None,
         None => Some(LinkEffect::Add {
             attachment: Arc::clone(attachment),
             sandbox: sandbox.clone(),

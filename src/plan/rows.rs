@@ -29,7 +29,10 @@ fn of_wanted(observed: &Observed, endpoint: EndpointId, attachment: &Arc<Attachm
         None if observed.links.get(&endpoint).is_none_or(|link| link.leftover) => None,
         None => Some(RowEffect::AddPort { attachment: Arc::clone(attachment), bridge: bridge.row, recorded }),
         Some(row) if row.bridge != attachment.bridge => del(observed, endpoint, row),
-        Some(row) if row.error.is_some() && !observed.links.contains_key(&endpoint) => {
+        Some(row)
+            if !observed.links.contains_key(&endpoint)
+                && (row.error.is_some() || runs(observed, attachment)) =>
+        {
             del(observed, endpoint, row)
         }
         Some(row)
@@ -45,6 +48,11 @@ fn of_wanted(observed: &Observed, endpoint: EndpointId, attachment: &Arc<Attachm
         }
         Some(_) => None,
     }
+}
+
+/// Whether the container is known to run, so that its link can be made.
+fn runs(observed: &Observed, attachment: &Attachment) -> bool {
+    observed.running.get(&attachment.owner).is_some_and(|sandbox| !sandbox.is_presumed())
 }
 
 /// Rows made by another tool hold less than we know of them, and stay as they are but for the network.

@@ -111,6 +111,8 @@ pub struct Reconciler {
     shells: Shells,
     links: Links,
     rows: Lane<()>,
+    /// Why the last transaction did not come to the database, or was not for us to make.
+    rows_trouble: Option<String>,
     /// Endpoints whose rows the database objected to.
     bad_rows: Lane<EndpointId>,
     /// Endpoints of a transaction that the database objected to, until it is known to which of them.
@@ -153,6 +155,7 @@ impl Reconciler {
             shells,
             links: Lane::default(),
             rows: Lane::default(),
+            rows_trouble: None,
             bad_rows: Lane::default(),
             suspects: BTreeSet::new(),
             rows_wait_until: None,
@@ -197,6 +200,7 @@ impl Reconciler {
     /// Plans and carries out, until it is dropped.
     pub async fn run(mut self) {
         let mut changes = self.shells.database.changes();
+        let mut connection = self.shells.database.connection();
         let mut news = true;
         loop {
             let now = Instant::now();
@@ -216,6 +220,11 @@ impl Reconciler {
                 }
                 Ok(()) = changes.changed() => {
                     self.observe_rows();
+                    news = true;
+                }
+                Ok(()) = connection.changed() => {
+                    // Whatever it was that failed meets a new connection.
+                    self.rows.wake(&());
                     news = true;
                 }
                 () = at(deadline) => news = true,
@@ -327,6 +336,7 @@ impl Reconciler {
             }
             Event::Committed(endpoints, Ok(())) => {
                 self.rows.succeed(&());
+                self.rows_trouble = None;
                 self.suspects.retain(|suspect| !endpoints.contains(suspect));
                 endpoints.iter().for_each(|endpoint| self.bad_rows.succeed(endpoint));
                 self.observe_rows();
@@ -374,7 +384,8 @@ impl Reconciler {
         true
     }
 
-    /// What the database objects to rests, and holds nothing else up.
+    /// What the database objects to rests, and holds nothing else up. A connection that is lost comes back: callers wait for
+    /// it as long as they wait for anything.
     fn take_failed_rows(
         &mut self,
         endpoints: BTreeSet<EndpointId>,
@@ -382,18 +393,19 @@ impl Reconciler {
         now: Instant,
     ) {
         tracing::warn!("{failed}");
-        if failed.objects && endpoints.len() > 1 {
-            self.rows.succeed(&());
+        if !failed.objects {
+            self.rows_trouble = Some(failed.to_string());
+            self.rows.fail((), now);
+            return;
+        }
+        self.rows_trouble = None;
+        self.rows.succeed(&());
+        if endpoints.len() > 1 {
             self.suspects = endpoints;
             return;
         }
-        if failed.objects && endpoints.len() == 1 {
-            self.rows.succeed(&());
-            self.suspects.retain(|suspect| !endpoints.contains(suspect));
-            endpoints.iter().for_each(|endpoint| self.bad_rows.fail(*endpoint, now));
-        } else {
-            self.rows.fail((), now);
-        }
+        self.suspects.retain(|suspect| !endpoints.contains(suspect));
+        endpoints.iter().for_each(|endpoint| self.bad_rows.fail(*endpoint, now));
         self.refuse(&endpoints, &Refused::other(format!("the database refused the port: {failed}")));
     }
 

@@ -122,7 +122,9 @@ impl Reconciler {
                 Status::Converged => done += 1,
                 Status::Failed(why) => return (Verdict::Failed(self.named(*endpoint, &why)), done),
                 Status::Missing(what) => {
-                    first_missing.get_or_insert_with(|| self.named(*endpoint, &what));
+                    let trouble =
+                        self.rows_trouble.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+                    first_missing.get_or_insert_with(|| self.named(*endpoint, &what) + &trouble);
                 }
             }
         }

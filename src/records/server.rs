@@ -6,11 +6,13 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use flowport_ovsdb::{Remote, Remotes};
+use rustix::process::Signal;
 use tokio::process::{Child, Command};
 
 use crate::refused::Refused;
@@ -55,6 +57,10 @@ impl Server {
         server.child = Some(server.spawn()?);
         while UnixStream::connect(&server.socket).is_err() {
             if let Ok(Some(status)) = server.child.as_mut().map_or(Ok(None), Child::try_wait) {
+                if was_ended(status) && Instant::now() < deadline {
+                    server.child = Some(server.spawn()?);
+                    continue;
+                }
                 return Err(Refused::other(format!(
                     "ovsdb-server on {} ended at once ({status}): run it by hand to see why",
                     server.file.display()
@@ -117,6 +123,11 @@ impl Server {
             .spawn()
             .map_err(|error| cannot("run", Path::new("ovsdb-server"), &error))
     }
+}
+
+/// Whether somebody else ended the process; it did not fail.
+fn was_ended(status: ExitStatus) -> bool {
+    [Signal::KILL, Signal::TERM].iter().any(|signal| status.signal() == Some(signal.as_raw()))
 }
 
 async fn create(file: &Path, schema: &Path) -> Result<(), Refused> {

@@ -70,6 +70,11 @@ impl Scene {
         self.host.directory().join("flowport/flowport.sock")
     }
 
+    /// What the daemons of this host say.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.host.directory().join("daemon.log")
+    }
+
     /// Starts the daemon, and returns when it listens.
     pub(crate) async fn start_daemon(&mut self) {
         self.daemon = Some(self.spawn("daemon"));
@@ -112,8 +117,8 @@ impl Scene {
     pub(crate) fn spawn(&self, words: &str) -> Child {
         let mut command = self.command(words);
         if words.starts_with("daemon") {
-            // Nobody reads its log.
-            command.stdout(Stdio::null()).stderr(Stdio::null());
+            let log = std::fs::File::options().create(true).append(true).open(self.log()).expect("a log");
+            command.stdout(Stdio::null()).stderr(log);
         }
         self.host.spawn(&mut command).unwrap_or_else(|error| panic!("{}", chain(&error)))
     }

@@ -1,0 +1,216 @@
+//! A host with many containers that talk, things of others beside them, and what must be there of all that.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use flowport::lab::{HostOptions, Netns};
+use flowport_integration::oracle::{ofctl, output_at};
+use flowport_integration::pinger::{Moment, Pinger};
+use flowport_integration::{container, wait_until};
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use crate::scene::{By, Scene, named};
+
+/// The longest that anything may take on a machine that is busy with other things.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two echo requests of the load.
+const OFTEN: Duration = Duration::from_millis(20);
+
+/// The host, and who lives there.
+pub(crate) struct Town {
+    pub(crate) scene: Scene,
+    /// Network namespaces, each with a port and address `10.0.0.N`.
+    pub(crate) spaces: Vec<Netns>,
+    /// Names of Docker containers, each with a port and addresses `10.0.1.N` and `fd00::1:N`.
+    pub(crate) names: Vec<String>,
+}
+
+/// What is there of ports, by the tools of others.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    /// Rows of ports and interfaces, links of the host, records.
+    pub(crate) things: BTreeSet<String>,
+    /// How many flow entries each endpoint has.
+    pub(crate) entries: BTreeMap<String, usize>,
+    /// How many buckets each group has.
+    pub(crate) buckets: BTreeMap<String, usize>,
+    /// MAC and addresses inside the containers that run.
+    pub(crate) inside: BTreeMap<String, String>,
+}
+
+impl Town {
+    /// With so many namespaces and Docker containers, all attached, and the daemon.
+    pub(crate) async fn start(options: HostOptions, spaces: usize, names: usize) -> Self {
+        let scene = Scene::start(options, By::Daemon).await;
+        let mut town = Self { scene, spaces: Vec::new(), names: Vec::new() };
+        town.place_foreign().await;
+        let mut lines = Vec::new();
+        for nth in 1..=spaces {
+            let space = container().await;
+            lines.push(line(&named(&space), &[format!("10.0.0.{nth}/16")]));
+            town.spaces.push(space);
+        }
+        if names > 0 {
+            let engine = town.scene.host.docker().unwrap();
+            engine.import_busybox("busybox").await.unwrap();
+            let all: Vec<String> = (1..=names).map(|nth| format!("d{nth}")).collect();
+            let run = |name| engine.run_container(name, "busybox", "none", &["sleep", "600"]);
+            for ran in join_all(all.iter().map(|name| run(name))).await {
+                ran.unwrap();
+            }
+            for (nth, name) in (1..).zip(&all) {
+                lines.push(line(name, &[format!("10.0.1.{nth}/16"), format!("fd00::1:{nth}/64")]));
+            }
+            town.names = all;
+        }
+        if !lines.is_empty() {
+            let said = town.scene.add_ports(&lines).await;
+            assert_eq!(said.code, Some(0), "{said:?}");
+        }
+        town
+    }
+
+    /// Things that are not Flowport's, some of which look a bit like it.
+    async fn place_foreign(&self) {
+        self.scene
+            .tool(
+                "ovs-vsctl",
+                "add-br other -- set bridge other datapath_type=netdev external_ids:of=them \
+                 -- add-port other theirs0 -- set interface theirs0 type=internal \
+                 -- add-port br0 theirs1 -- set interface theirs1 type=internal external_ids:of=them \
+                 external_ids:container_iface=no",
+            )
+            .await;
+        self.scene.tool("ip", "link add theirs2 type veth peer name theirs3").await;
+        self.place_foreign_flows().await;
+    }
+
+    /// Flow entries and groups of others, which ovs-vswitchd forgets when it ends.
+    pub(crate) async fn place_foreign_flows(&self) {
+        for (bridge, cookie) in
+            [("br0", "0xf10e000000000005"), ("br0", "0x7"), ("other", "0xf10f000000000001")]
+        {
+            let group = format!("group_id={},type=all,bucket=output:77", &cookie[cookie.len() - 1..]);
+            ofctl(&self.scene.host, &["--may-create", "mod-group", bridge, &group]).await;
+            let flow = format!(
+                "cookie={cookie},table=0,priority=7,in_port={},actions=drop",
+                &cookie[cookie.len() - 1..]
+            );
+            ofctl(&self.scene.host, &["add-flow", bridge, &flow]).await;
+        }
+    }
+
+    /// What of others is there of flow entries and groups.
+    pub(crate) async fn foreign_flows(&self) -> BTreeSet<String> {
+        let mut flows = self.scene.flows("other").await;
+        let of_us = |line: &str| line.contains("cookie=0xf10f") || line.contains("group_id=4");
+        flows.extend(self.scene.flows("br0").await.into_iter().filter(|line| !of_us(line)));
+        flows
+    }
+
+    /// Namespaces that ping each other, and the first Docker containers, without end.
+    pub(crate) fn load(&self) -> Vec<Pinger> {
+        let count = self.spaces.len();
+        let near = (0..4.min(count)).map(|nth| (nth, format!("10.0.0.{}", count - nth)));
+        near.map(|(nth, target)| Pinger::start(self.spaces[nth].path(), &target, OFTEN)).collect()
+    }
+
+    /// A namespace that pings the nth Docker container without end.
+    pub(crate) fn pinger_of(&self, nth: usize) -> Pinger {
+        let space = &self.spaces[nth % self.spaces.len()];
+        Pinger::start(space.path(), &format!("10.0.1.{}", nth + 1), OFTEN)
+    }
+
+    /// What is there now.
+    pub(crate) async fn state(&self) -> State {
+        let rows = self.scene.rows().await.into_iter().filter(|row| !row.starts_with("bridge "));
+        let mut things: BTreeSet<String> = rows.collect();
+        things.extend(self.scene.links().await);
+        things.extend(self.scene.records().await);
+        let (mut entries, mut buckets) = (BTreeMap::new(), BTreeMap::new());
+        for line in self.scene.flows("br0").await {
+            let word = |start: &str| {
+                line.split_once(start).map(|(_, rest)| rest.split(',').next().unwrap_or_default().to_owned())
+            };
+            if let Some(cookie) = word("cookie=0xf10f") {
+                *entries.entry(cookie).or_default() += 1;
+            } else if let Some(group) = word("group_id=4") {
+                buckets.insert(group, line.matches("bucket=").count());
+            }
+        }
+        State { things, entries, buckets, inside: self.inside().await }
+    }
+
+    /// MAC and addresses inside each container that runs.
+    async fn inside(&self) -> BTreeMap<String, String> {
+        let mut places: Vec<(String, PathBuf)> =
+            self.spaces.iter().map(|space| (space.name().to_owned(), space.path().to_owned())).collect();
+        for name in &self.names {
+            if let Some(netns) = self.netns_of(name).await {
+                places.push((name.clone(), netns));
+            }
+        }
+        let mut inside = BTreeMap::new();
+        for (name, netns) in places {
+            let output = output_at(&netns, "ip", &["-j", "address", "show", "dev", "eth1"]).await;
+            let link = serde_json::from_slice::<Value>(&output.stdout).unwrap_or_default()[0].clone();
+            let global = link["addr_info"].as_array().cloned().unwrap_or_default();
+            let global = global.iter().filter(|address| address["scope"] == "global");
+            let addresses: Vec<_> = global.map(|a| format!("{}/{}", a["local"], a["prefixlen"])).collect();
+            inside.insert(
+                name,
+                format!("{} {} {addresses:?} {}", link["address"], link["mtu"], link["operstate"]),
+            );
+        }
+        inside
+    }
+
+    /// The namespace of a Docker container that runs.
+    pub(crate) async fn netns_of(&self, name: &str) -> Option<PathBuf> {
+        let pid = self.scene.host.docker()?.container_pid(name).await.ok()?;
+        Some(PathBuf::from(format!("/proc/{pid}/ns/net"))).filter(|path| pid > 0 && path.exists())
+    }
+
+    /// Waits until all is as it was, foreign things too.
+    pub(crate) async fn is_again(&self, before: &State) {
+        let mut now = self.state().await;
+        let start = std::time::Instant::now();
+        while now != *before {
+            if start.elapsed() > PATIENCE {
+                differ("things", &before.things, &now.things);
+                differ("entries", &before.entries.iter().collect(), &now.entries.iter().collect());
+                differ("buckets", &before.buckets.iter().collect(), &now.buckets.iter().collect());
+                differ("inside", &before.inside.iter().collect(), &now.inside.iter().collect());
+            }
+            now = self.state().await;
+        }
+    }
+
+    /// Waits until these are answered again, and returns the longest time after `back` that one took.
+    pub(crate) async fn resumed(pingers: &[Pinger], back: Moment) -> Duration {
+        let took = join_all(pingers.iter().map(|pinger| pinger.answered_after(back, PATIENCE))).await;
+        took.into_iter().max().unwrap_or_default()
+    }
+
+    /// Waits until each of these is answered at all.
+    pub(crate) async fn talk(pingers: &[Pinger]) {
+        for pinger in pingers {
+            wait_until(PATIENCE, &pinger.between, async || pinger.answered() > 0).await;
+        }
+    }
+}
+
+#[track_caller]
+fn differ<T: Ord + std::fmt::Debug>(what: &str, before: &BTreeSet<T>, now: &BTreeSet<T>) {
+    let gone: Vec<_> = before.difference(now).collect();
+    let new: Vec<_> = now.difference(before).collect();
+    assert!(gone.is_empty() && new.is_empty(), "{what}: gone {gone:#?}, new {new:#?}");
+}
+
+fn line(container: &str, addresses: &[String]) -> String {
+    let addresses: Vec<_> = addresses.iter().map(|address| format!("\"{address}\"")).collect();
+    format!(r#"{{"interface":"eth1","container":"{container}","ipaddress":[{}]}}"#, addresses.join(","))
+}
