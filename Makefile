@@ -14,7 +14,7 @@ KEPT := FLOWPORT_EXE,CARGO_MANIFEST_DIR,RUST_BACKTRACE,RUST_LOG
 AS_ROOT := $(if $(SUDO),sudo --preserve-env=$(KEPT))
 export FLOWPORT_EXE := $(CURDIR)/target/debug/flowport
 
-.PHONY: help demo deps test test-unit test-root conformance bench bench-ports bench-openflow fuzz test-kernel
+.PHONY: help demo deps test test-unit test-root conformance bench bench-ports bench-scale bench-openflow fuzz test-kernel
 .PHONY: deb deps-deb test-deb lint gates generate can-be-root
 
 help:
@@ -44,7 +44,7 @@ conformance: deps ## Open vSwitch's own tests of OVSDB clients, run against ours
 	ovsdb/conformance/run target/debug/flowport-ovsdb-conformance
 
 # BENCH_ARGS=--markdown prints the tables for a document.
-bench: bench-ports bench-openflow ## the figures, beside ovs-docker and other libraries in the same run
+bench: bench-ports bench-scale bench-openflow ## the figures, beside ovs-docker and other libraries in the same run
 
 # Only the stopwatch is built without optimisation.
 bench-ports: export FLOWPORT_EXE := $(CURDIR)/target/release/flowport
@@ -52,6 +52,14 @@ bench-ports: can-be-root deps
 	$(CARGO) build --release --bin flowport
 	$(CARGO) bench -p flowport-integration --bench ports --profile dev --no-run
 	env $(RUNNER)="$(AS_ROOT) $(FLOWPORT_EXE) lab --" $(CARGO) bench -p flowport-integration --bench ports --profile dev -- $(BENCH_ARGS)
+
+# Here both sides are optimised: the sessions that install flow entries are within the stopwatch.
+bench-scale: export FLOWPORT_EXE := $(CURDIR)/target/release/flowport
+bench-scale: can-be-root deps
+	$(CARGO) build --release --bin flowport
+	$(CARGO) bench --bench plan -- $(BENCH_ARGS)
+	$(CARGO) bench -p flowport-integration --bench ports --no-run
+	env $(RUNNER)="$(AS_ROOT) $(FLOWPORT_EXE) lab --" $(CARGO) bench -p flowport-integration --bench ports -- --scale $(BENCH_ARGS)
 
 OS_KEN := $(CURDIR)/target/os-ken
 bench-openflow: $(OS_KEN)/installed
