@@ -87,6 +87,8 @@ pub(super) async fn bridge(
     let peak = stage.daemon_megabytes()?;
     note(&format!("daemon: {empty:.1} MB with none, {full:.1} MB with {count}, {peak:.1} MB in the end"));
     stage.stop_daemon().await?;
+    // It would look after each of the ports that go, and not end in time.
+    stage.host.ovs_mut().vswitchd().kill().await?;
     drop(namespaces);
     let by_scale = |text: &str| format!("{text}, {count} ports there");
     Ok(vec![

