@@ -1,21 +1,26 @@
-//! `make bench`: the table of [`flowport_integration::bench`].
+//! `make bench`: the tables of [`flowport_integration::bench`].
 //!
-//! `--quick` measures each once and small; `--markdown` prints the table for a document.
+//! `--scale` measures thousands of ports instead of tens; `--quick` measures each once and small; `--markdown` prints the table for a document.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the table is what a bench is for")]
 
 use std::process::ExitCode;
 
-use flowport_integration::bench::{Size, run};
+use flowport_integration::bench::{Scale, Size, run, run_scale};
 use flowport_integration::chain;
 
 fn main() -> ExitCode {
     let has = |word: &str| std::env::args().any(|arg| arg == word);
-    let size = if has("--quick") { Size::QUICK } else { Size::FULL };
+    let quick = has("--quick");
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
-    match runtime.block_on(run(size)) {
+    let report = if has("--scale") {
+        runtime.block_on(run_scale(if quick { Scale::QUICK } else { Scale::FULL }))
+    } else {
+        runtime.block_on(run(if quick { Size::QUICK } else { Size::FULL }))
+    };
+    match report {
         Ok(report) => {
             println!("{}", if has("--markdown") { report.markdown() } else { report.text() });
             ExitCode::SUCCESS

@@ -57,9 +57,10 @@ impl OpenFlowError {
 
 /// A session and its socket.
 #[derive(Debug)]
-pub(super) struct Exchange {
+pub struct Exchange {
     stream: UnixStream,
-    pub(super) session: Session,
+    /// What is given to it goes out while [`next`](Self::next) or [`ask`](Self::ask) wait.
+    pub session: Session,
     input: Vec<u8>,
     output: Vec<u8>,
     /// How much of `output` has been written.
@@ -67,8 +68,12 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Connects and negotiates the version.
-    pub(super) async fn open(socket: &Path) -> Result<Self, OpenFlowError> {
+    /// Connects to a management socket and negotiates the version.
+    ///
+    /// # Errors
+    ///
+    /// Nobody listens there, or does not speak OpenFlow 1.3.
+    pub async fn open(socket: &Path) -> Result<Self, OpenFlowError> {
         let stream = UnixStream::connect(socket).await?;
         let session = Session::new(config(), Instant::now());
         let mut exchange =
@@ -78,7 +83,11 @@ impl Exchange {
     }
 
     /// The next event; sends what there is to send, and probes the peer, meanwhile. May be cancelled.
-    pub(super) async fn next(&mut self) -> Result<Event, OpenFlowError> {
+    ///
+    /// # Errors
+    ///
+    /// The channel is of no use any more.
+    pub async fn next(&mut self) -> Result<Event, OpenFlowError> {
         loop {
             if let Some(event) = self.session.poll_event() {
                 return Ok(event);
@@ -102,8 +111,12 @@ impl Exchange {
         }
     }
 
-    /// Asks all questions at once and returns their answers in the same order.
-    pub(super) async fn ask(
+    /// Asks all questions at once and returns their answers in the same order; other events meanwhile are lost.
+    ///
+    /// # Errors
+    ///
+    /// A question was refused, or the channel is of no use any more.
+    pub async fn ask(
         &mut self,
         questions: impl IntoIterator<Item = MultipartRequestBody>,
     ) -> Result<Vec<MultipartReplyBody>, OpenFlowError> {

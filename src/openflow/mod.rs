@@ -13,7 +13,7 @@ use crate::model::{EndpointId, LinkName, OWN_COOKIES, OWN_COOKIES_MASK, SHARED_C
 use crate::state::{FlowChanges, Installed};
 
 pub use channel::messages;
-pub use exchange::{OpenFlowError, read_counters, read_flows};
+pub use exchange::{Exchange, OpenFlowError, read_counters, read_flows};
 
 /// The orders that may wait for a channel: the reconciler gives the next when the one before is answered.
 const ORDERS: usize = 1;

@@ -21,7 +21,7 @@ use crate::refused::Refused;
 
 pub use address::{Address, TlsFiles};
 pub use bridges::{Forwarding, TakenUp};
-pub use observe::Rows;
+pub use observe::{RowReader, Rows};
 pub use show::{ShownBridge, ShownPort};
 pub use survey::{Survey, SurveyedBridge, SurveyedPort};
 

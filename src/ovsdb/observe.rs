@@ -1,6 +1,6 @@
 //! From the replica to what is observed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use flowport_ovsdb::{Replica, Uuid};
@@ -9,10 +9,10 @@ use flowport_ovsdb_schema::open_vswitch::{Bridge as BridgeRow, Interface, OpenVS
 use crate::model::{EndpointId, LinkName, Mac, TunnelKind, Vlan};
 use crate::state::{Bridge, BridgePort, PortKind, PortRow, TunnelPort};
 
-use super::marks;
+use super::{Database, marks};
 
 /// The rows that a plan looks at.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rows {
     /// Bridges by name.
     pub bridges: BTreeMap<LinkName, Bridge>,
@@ -22,7 +22,46 @@ pub struct Rows {
     pub detached: BTreeSet<EndpointId>,
 }
 
+/// Reads the rows again and again: marks are parsed anew only where they have changed, so that a change of one port
+/// among thousands costs little, and what has not changed is the same in memory.
+#[derive(Debug, Default)]
+pub struct RowReader {
+    last: Option<Arc<Replica>>,
+    known: Known,
+}
+
+/// Ports with our marks, by their Port and Interface rows.
+type Known = HashMap<(Uuid, Uuid), (EndpointId, PortRow)>;
+
+impl RowReader {
+    /// What is in the database now.
+    pub fn read(&mut self, database: &Database) -> Rows {
+        let replica = database.replica();
+        match self.last.replace(Arc::clone(&replica)) {
+            Some(last) => {
+                let ports: HashSet<Uuid> =
+                    replica.changes::<Port>(&last).map(|change| change.uuid()).collect();
+                let interfaces: HashSet<Uuid> =
+                    replica.changes::<Interface>(&last).map(|change| change.uuid()).collect();
+                if !ports.is_empty() || !interfaces.is_empty() {
+                    let is_other =
+                        |(port, interface): &_| ports.contains(port) || interfaces.contains(interface);
+                    self.known.retain(|rows, _| !is_other(rows));
+                }
+            }
+            None => self.known.clear(),
+        }
+        let rows = read(&replica, &mut self.known);
+        debug_assert_eq!(rows, self::rows(&replica), "what is kept is what would be read");
+        rows
+    }
+}
+
 pub(super) fn rows(replica: &Replica) -> Rows {
+    read(replica, &mut Known::new())
+}
+
+fn read(replica: &Replica, known: &mut Known) -> Rows {
     let mut rows = Rows::default();
     for (_, row) in replica.rows::<OpenVSwitch>() {
         rows.detached.extend(marks::all_detached(&row.external_ids));
@@ -33,8 +72,17 @@ pub(super) fn rows(replica: &Replica) -> Rows {
         let mut others = Vec::new();
         for (port_row, port) in replica.resolve(&bridge.ports) {
             for (interface_row, interface) in replica.resolve(&port.interfaces) {
+                // A port may have gone to another bridge, and the bridge has its name from a row of its own.
+                let kept = known.get(&(port_row, interface_row)).filter(|(_, row)| row.bridge == name);
+                if let Some((endpoint, row)) = kept {
+                    rows.ports.insert(*endpoint, row.clone());
+                    continue;
+                }
                 match endpoint(&name, port, interface, port_row, interface_row) {
-                    Some((endpoint, found)) => drop(rows.ports.insert(endpoint, found)),
+                    Some((endpoint, row)) => {
+                        known.insert((port_row, interface_row), (endpoint, row.clone()));
+                        rows.ports.insert(endpoint, row);
+                    }
                     // A container's, whose marks somebody took away: no way to other hosts.
                     None if EndpointId::from_host_link(&interface.name).is_some() => {}
                     None => others.push(bridge_port(port, interface)),

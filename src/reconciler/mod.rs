@@ -33,7 +33,7 @@ use crate::metrics::Meters;
 use crate::model::{EndpointId, LinkName, Mac, Owner, Sandbox};
 use crate::netlink::{Link as SeenLink, LinkEvent, Netlink, Netns};
 use crate::openflow::{Datapath, DatapathEvent, ReadScope, Report};
-use crate::ovsdb::{Database, TransactionFailed};
+use crate::ovsdb::{Database, RowReader, TransactionFailed};
 use crate::records::Records;
 use crate::refused::Refused;
 use crate::state::{Datapath as Seen, Desired, Link, Observed, RecordEffect, Scope, Tracked};
@@ -109,6 +109,7 @@ pub struct Reconciler {
     /// Endpoints that have changed, or of which something was still to be done in the last round.
     unsettled: BTreeSet<EndpointId>,
     shells: Shells,
+    rows_read: RowReader,
     links: Links,
     rows: Lane<()>,
     /// Why the last transaction did not come to the database, or was not for us to make.
@@ -153,6 +154,7 @@ impl Reconciler {
             observed: Observed { records: records.map(Tracked::from), ..Observed::default() },
             unsettled: BTreeSet::new(),
             shells,
+            rows_read: RowReader::default(),
             links: Lane::default(),
             rows: Lane::default(),
             rows_trouble: None,

@@ -146,7 +146,7 @@ impl Reconciler {
     }
 
     pub(super) fn observe_rows(&mut self) {
-        let rows = self.shells.database.rows();
+        let rows = self.rows_read.read(&self.shells.database);
         self.observed.bridges.replace(rows.bridges);
         let before = self.observed.ports.replace(rows.ports);
         self.adopt_strangers(&before);

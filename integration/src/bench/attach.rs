@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::stage::{BRIDGE, INTERFACE, Stage, note};
 use super::{Aim, BenchError, Row};
 
-const ONE: Aim = Aim::Faster(10);
-const MANY: Aim = Aim::Faster(30);
-const MANY_AWAY: Aim = Aim::Faster(20);
+const ONE: Aim = Aim::Faster(10.0);
+const MANY: Aim = Aim::Faster(30.0);
+const MANY_AWAY: Aim = Aim::Faster(20.0);
 
 /// One port by one command.
 pub(super) async fn single(stage: &mut Stage, rounds: usize) -> Result<Vec<Row>, BenchError> {

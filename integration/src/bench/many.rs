@@ -15,19 +15,7 @@ const AIM: Aim = Aim::Within(Duration::from_secs(10));
 const MADE_AT_ONCE: usize = 8;
 
 pub(super) async fn namespaces(stage: &mut Stage, count: usize, rounds: usize) -> Result<Row, BenchError> {
-    note(&format!("making {count} namespaces"));
-    let (lab, mut namespaces) = (lab(), Vec::with_capacity(count));
-    let names: Vec<String> = (0..count).map(|nth| format!("n{nth}")).collect();
-    for some in names.chunks(MADE_AT_ONCE) {
-        namespaces.extend(try_join_all(some.iter().map(|name| Netns::create(&lab, name))).await?);
-    }
-    let line = |(nth, name): (usize, &String)| {
-        let address = Stage::address(nth);
-        format!(
-            "{{\"container\":\"netns:{name}\",\"interface\":\"{INTERFACE}\",\"ipaddress\":\"{address}\"}}\n"
-        )
-    };
-    let file = stage.file("namespaces.jsonl", &names.iter().enumerate().map(line).collect::<String>())?;
+    let (_namespaces, file) = make(stage, count).await?;
     let mut taken = Vec::new();
     for round in 1..=rounds {
         note(&format!("{count} ports, round {round} of {rounds}"));
@@ -50,4 +38,22 @@ pub(super) async fn namespaces(stage: &mut Stage, count: usize, rounds: usize) -
         Vec::new(),
         AIM,
     ))
+}
+
+/// So many namespaces, and the lines of `add-ports` for them.
+pub(super) async fn make(stage: &Stage, count: usize) -> Result<(Vec<Netns>, String), BenchError> {
+    note(&format!("making {count} namespaces"));
+    let (lab, mut namespaces) = (lab(), Vec::with_capacity(count));
+    let names: Vec<String> = (0..count).map(|nth| format!("n{nth}")).collect();
+    for some in names.chunks(MADE_AT_ONCE) {
+        namespaces.extend(try_join_all(some.iter().map(|name| Netns::create(&lab, name))).await?);
+    }
+    let line = |(nth, name): (usize, &String)| {
+        let address = Stage::address(nth);
+        format!(
+            "{{\"container\":\"netns:{name}\",\"interface\":\"{INTERFACE}\",\"ipaddress\":\"{address}\"}}\n"
+        )
+    };
+    let lines = names.iter().enumerate().map(line).collect::<String>();
+    Ok((namespaces, stage.file("namespaces.jsonl", &lines)?))
 }

@@ -9,12 +9,14 @@ mod kill;
 mod machine;
 mod many;
 mod report;
+mod scale;
 mod stage;
+mod switch;
 mod watcher;
 
 use std::error::Error;
 
-pub use report::{Aim, Report, Row};
+pub use report::{Aim, Figure, Report, Row};
 
 use stage::Stage;
 
@@ -58,5 +60,42 @@ pub async fn run(size: Size) -> Result<Report, BenchError> {
     rows.push(many::namespaces(&mut stage, size.namespaces, size.namespace_rounds).await?);
     rows.extend(kill::containers(&mut stage).await?);
     stage.strike().await?;
-    Ok(Report { machine, rows })
+    Ok(Report { machine, peer: "ovs-docker", figures: rows.iter().map(Row::figure).collect() })
+}
+
+/// How much is measured with thousands of ports and flow entries.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale {
+    /// Network namespaces on one bridge.
+    pub namespaces: usize,
+    /// How many of them ping each other.
+    pub sample: usize,
+    /// Rounds of one more port, and of the daemon's restart.
+    pub rounds: usize,
+    /// Flow entries of one bundle.
+    pub flows: usize,
+    /// Rounds of them.
+    pub flow_rounds: usize,
+}
+
+impl Scale {
+    /// What the aims are about; some minutes.
+    pub const FULL: Self = Self { namespaces: 2000, sample: 10, rounds: 5, flows: 100_000, flow_rounds: 5 };
+    /// To see that everything that is measured still runs.
+    pub const QUICK: Self = Self { namespaces: 20, sample: 3, rounds: 1, flows: 1000, flow_rounds: 1 };
+}
+
+/// Measures what grows with the number of ports and flow entries, within a lab. Progress goes to standard error.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn run_scale(scale: Scale) -> Result<Report, BenchError> {
+    let Scale { namespaces, sample, rounds, flows, flow_rounds } = scale;
+    let mut stage = Stage::set(2).await?;
+    let machine = machine::describe(&stage).await?;
+    let mut figures = switch::flows(&stage, flows, flow_rounds).await?;
+    figures.extend(scale::bridge(&mut stage, namespaces, sample, rounds).await?);
+    stage.strike().await?;
+    Ok(Report { machine, peer: "beside", figures })
 }

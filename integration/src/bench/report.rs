@@ -8,18 +8,39 @@ use std::time::Duration;
 pub struct Report {
     /// Where.
     pub machine: String,
+    /// What stands beside Flowport: a heading.
+    pub peer: &'static str,
     /// What.
-    pub rows: Vec<Row>,
+    pub figures: Vec<Figure>,
 }
 
-/// One kind of work.
+/// A line of the table, in words.
+#[derive(Clone, Debug)]
+pub struct Figure {
+    /// What was done.
+    pub work: String,
+    /// How often.
+    pub times: usize,
+    /// What Flowport took, with its unit.
+    pub ours: String,
+    /// What another took, with its unit; empty when there is no other.
+    pub theirs: String,
+    /// How many times as good as the other Flowport is.
+    pub ratio: Option<f64>,
+    /// What is aimed at.
+    pub aim: String,
+    /// Whether that is reached, as far as it is known.
+    pub reached: Option<bool>,
+}
+
+/// One kind of work that takes time.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// What was done.
     pub work: String,
     /// How long Flowport took, each time.
     pub ours: Vec<Duration>,
-    /// How long `ovs-docker` took, each time; empty when it cannot do this, or is not there.
+    /// How long the other took, each time; empty when it cannot do this, or is not there.
     pub theirs: Vec<Duration>,
     /// Which of the times counts, from 0 to 1: 0.5 is the median.
     pub quantile: f64,
@@ -30,8 +51,8 @@ pub struct Row {
 /// What is aimed at.
 #[derive(Clone, Copy, Debug)]
 pub enum Aim {
-    /// So many times as fast as `ovs-docker`, or faster.
-    Faster(u32),
+    /// So many times as fast as the other, or faster.
+    Faster(f64),
     /// So long, or less.
     Within(Duration),
 }
@@ -43,57 +64,109 @@ impl Row {
         Self { work: work.into(), ours, theirs, quantile: 0.5, aim }
     }
 
-    /// How many times as fast as `ovs-docker` Flowport is.
+    /// The time of Flowport that counts.
+    #[must_use]
+    pub fn ours(&self) -> Option<Duration> {
+        quantile(&self.ours, self.quantile)
+    }
+
+    /// The time of the other that counts.
+    #[must_use]
+    pub fn theirs(&self) -> Option<Duration> {
+        quantile(&self.theirs, self.quantile)
+    }
+
+    /// How many times as fast as the other Flowport is.
     #[must_use]
     pub fn ratio(&self) -> Option<f64> {
-        let (ours, theirs) = (quantile(&self.ours, self.quantile)?, quantile(&self.theirs, self.quantile)?);
+        let (ours, theirs) = (self.ours()?, self.theirs()?);
         (!ours.is_zero()).then(|| theirs.as_secs_f64() / ours.as_secs_f64())
     }
 
-    /// Whether the aim is reached; unknown without `ovs-docker` to compare with.
+    /// Whether the aim is reached; unknown without another to compare with.
     #[must_use]
     pub fn is_reached(&self) -> Option<bool> {
         match self.aim {
-            Aim::Faster(times) => Some(self.ratio()? >= f64::from(times)),
-            Aim::Within(limit) => Some(quantile(&self.ours, self.quantile)? <= limit),
+            Aim::Faster(times) => Some(self.ratio()? >= times),
+            Aim::Within(limit) => Some(self.ours()? <= limit),
         }
     }
 
-    fn cells(&self) -> [String; 7] {
-        let time = |times: &[Duration]| quantile(times, self.quantile).map_or_else(|| "-".to_owned(), human);
-        let aim = match self.aim {
-            Aim::Faster(times) => format!("{times}x or more"),
-            Aim::Within(limit) => format!("{} or less", human(limit)),
-        };
-        let reached = match self.is_reached() {
+    /// The line of the table.
+    #[must_use]
+    pub fn figure(&self) -> Figure {
+        let time = |times: &[Duration]| quantile(times, self.quantile).map(human).unwrap_or_default();
+        Figure {
+            work: self.work.clone(),
+            times: self.ours.len(),
+            ours: time(&self.ours),
+            theirs: time(&self.theirs),
+            ratio: self.ratio(),
+            aim: match self.aim {
+                Aim::Faster(times) => format!("{times}x or more"),
+                Aim::Within(limit) => format!("{} or less", human(limit)),
+            },
+            reached: self.is_reached(),
+        }
+    }
+}
+
+impl Figure {
+    /// Says who the other is.
+    #[must_use]
+    pub fn beside(mut self, peer: &str) -> Self {
+        if !self.theirs.is_empty() {
+            self.theirs = format!("{} ({peer})", self.theirs);
+        }
+        self
+    }
+
+    /// A number of which less is better, once.
+    #[must_use]
+    pub fn at_most(work: impl Into<String>, number: f64, limit: f64, unit: &str) -> Self {
+        let with_unit = |number: f64| format!("{number} {unit}").trim_end().to_owned();
+        Self {
+            work: work.into(),
+            times: 1,
+            ours: with_unit(number),
+            theirs: String::new(),
+            ratio: None,
+            aim: format!("{} or less", with_unit(limit)),
+            reached: Some(number <= limit),
+        }
+    }
+
+    fn cells(&self) -> [String; COLUMNS] {
+        let or_dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+        let reached = match self.reached {
             Some(true) => "reached",
             Some(false) => "missed",
             None => "-",
         };
         [
             self.work.clone(),
-            self.ours.len().to_string(),
-            time(&self.ours),
-            time(&self.theirs),
-            self.ratio().map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.1}x")),
-            aim,
+            self.times.to_string(),
+            or_dash(&self.ours),
+            or_dash(&self.theirs),
+            self.ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.1}x")),
+            self.aim.clone(),
             reached.to_owned(),
         ]
     }
 }
 
-const HEADINGS: [&str; 7] = ["work", "times", "flowport", "ovs-docker", "ratio", "aim", ""];
 /// Columns of words; the others hold figures, which line up at their ends.
 const WORDS: [usize; 3] = [0, 5, 6];
+const COLUMNS: usize = 7;
 
 impl Report {
     /// To be read in a terminal.
     #[must_use]
     pub fn text(&self) -> String {
-        let lines: Vec<[String; 7]> =
-            [HEADINGS.map(str::to_owned)].into_iter().chain(self.rows.iter().map(Row::cells)).collect();
+        let lines: Vec<[String; COLUMNS]> =
+            [self.headings()].into_iter().chain(self.figures.iter().map(Figure::cells)).collect();
         let width = |column: usize| lines.iter().map(|line| line[column].len()).max().unwrap_or_default();
-        let widths: Vec<usize> = (0..HEADINGS.len()).map(width).collect();
+        let widths: Vec<usize> = (0..COLUMNS).map(width).collect();
         let mut text = format!("{}\n\n", self.machine);
         for line in &lines {
             let mut out = String::new();
@@ -113,16 +186,20 @@ impl Report {
     /// To be put into a document.
     #[must_use]
     pub fn markdown(&self) -> String {
-        let mut text = format!("| {} |\n|", HEADINGS.join(" | "));
-        for column in 0..HEADINGS.len() {
+        let mut text = format!("| {} |\n|", self.headings().join(" | "));
+        for column in 0..COLUMNS {
             text.push_str(if WORDS.contains(&column) { "---|" } else { "--:|" });
         }
         text.push('\n');
-        for row in &self.rows {
-            let _ = writeln!(text, "| {} |", row.cells().join(" | "));
+        for figure in &self.figures {
+            let _ = writeln!(text, "| {} |", figure.cells().join(" | "));
         }
         let _ = writeln!(text, "\n{}", self.machine);
         text
+    }
+
+    fn headings(&self) -> [String; COLUMNS] {
+        ["work", "times", "flowport", self.peer, "ratio", "aim", ""].map(str::to_owned)
     }
 }
 
@@ -151,11 +228,11 @@ mod tests {
 
     #[test]
     fn the_median_counts_and_is_compared() {
-        let even = row(&[30, 10, 20], &[200, 900, 100], Aim::Faster(10));
+        let even = row(&[30, 10, 20], &[200, 900, 100], Aim::Faster(10.0));
         assert_eq!(even.ratio(), Some(10.0));
         assert_eq!(even.is_reached(), Some(true));
-        assert_eq!(row(&[21], &[200], Aim::Faster(10)).is_reached(), Some(false));
-        assert_eq!(row(&[21], &[], Aim::Faster(10)).is_reached(), None);
+        assert_eq!(row(&[21], &[200], Aim::Faster(10.0)).is_reached(), Some(false));
+        assert_eq!(row(&[21], &[], Aim::Faster(10.0)).is_reached(), None);
         assert_eq!(row(&[21], &[], Aim::Within(Duration::from_millis(20))).is_reached(), Some(false));
     }
 
@@ -172,9 +249,10 @@ mod tests {
     fn columns_line_up() {
         let report = Report {
             machine: "here".into(),
-            rows: vec![
-                row(&[9], &[1234], Aim::Faster(10)),
-                row(&[12], &[], Aim::Within(Duration::from_secs(10))),
+            peer: "ovs-docker",
+            figures: vec![
+                row(&[9], &[1234], Aim::Faster(10.0)).figure(),
+                row(&[12], &[], Aim::Within(Duration::from_secs(10))).figure(),
             ],
         };
         let text = report.text();

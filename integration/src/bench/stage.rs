@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use flowport::lab::{DockerContainer, HostOptions, LabHost, in_netns};
 use flowport::model::EndpointId;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::process::Child;
 
@@ -53,6 +54,7 @@ impl Stage {
             ("FLOWPORT_DB", host.db().into()),
             ("FLOWPORT_SOCKET", socket.clone().into()),
             ("FLOWPORT_STATE", host.directory().join("state").into()),
+            ("FLOWPORT_METRICS", format!("unix:{}", host.directory().join("metrics").display()).into()),
         ];
         let stage = Self { host, containers: started, env, daemon: None, socket };
         stage.flowport(&["add-br", BRIDGE, "--datapath=netdev"])?;
@@ -80,7 +82,8 @@ impl Stage {
         Path::new(PEER).is_file().then(|| self.time(Path::new(PEER), calls)).transpose()
     }
 
-    fn time(&self, program: &Path, calls: &[Vec<String>]) -> Result<Duration, BenchError> {
+    /// Processes one after the other, with the host's environment, which have nothing to complain about.
+    pub(super) fn time(&self, program: &Path, calls: &[Vec<String>]) -> Result<Duration, BenchError> {
         in_netns(self.host.netns().path(), || {
             let start = Instant::now();
             for args in calls {
@@ -99,6 +102,16 @@ impl Stage {
 
     /// Starts the daemon and waits until it answers.
     pub(super) async fn start_daemon(&mut self) -> Result<(), BenchError> {
+        self.spawn_daemon()?;
+        // It lets callers queue before it is ready: when it has answered one, even with a refusal, it is.
+        let socket = &self.socket;
+        wait_until(DEADLINE, "the daemon listens", async || UnixStream::connect(socket).await.is_ok()).await;
+        let _ = self.flowport(&["del-port", BRIDGE, INTERFACE, "nobody"]);
+        Ok(())
+    }
+
+    /// Starts the daemon.
+    pub(super) fn spawn_daemon(&mut self) -> Result<(), BenchError> {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
@@ -107,11 +120,28 @@ impl Stage {
         command.arg("daemon").envs(self.env.iter().cloned()).kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         self.daemon = Some(self.host.spawn(&mut command)?);
-        // It lets callers queue before it is ready: when it has answered one, even with a refusal, it is.
-        let socket = &self.socket;
-        wait_until(DEADLINE, "the daemon listens", async || UnixStream::connect(socket).await.is_ok()).await;
-        let _ = self.flowport(&["del-port", BRIDGE, INTERFACE, "nobody"]);
         Ok(())
+    }
+
+    /// The daemon's metrics, or nothing while it does not serve them.
+    pub(super) async fn metrics(&self) -> String {
+        let mut text = String::new();
+        if let Ok(mut stream) = UnixStream::connect(self.host.directory().join("metrics")).await {
+            let question = b"GET /metrics HTTP/1.1\r\nHost: flowport\r\nConnection: close\r\n\r\n";
+            // A daemon that is not there yet has nothing to tell.
+            if stream.write_all(question).await.is_ok() {
+                let _ = stream.read_to_string(&mut text).await;
+            }
+        }
+        text
+    }
+
+    /// The daemon's memory that is in use (`VmRSS`), in MB.
+    pub(super) fn daemon_megabytes(&self) -> Result<f64, BenchError> {
+        let pid = self.daemon.as_ref().and_then(Child::id).ok_or("the daemon does not run")?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
+        Ok(kib.ok_or("no VmRSS")?.parse::<f64>()? * 1024.0 / 1e6)
     }
 
     /// Ends the daemon; the ports stay.

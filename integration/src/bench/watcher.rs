@@ -3,13 +3,11 @@
 use std::time::{Duration, Instant};
 
 use flowport::model::EndpointId;
+use flowport::openflow::Exchange;
 use flowport::place::management_socket;
-use flowport_openflow::session::{Event, Session, SessionConfig};
-use flowport_openflow::{Body, FlowStatsRequest, MultipartReply, MultipartReplyBody, MultipartRequestBody};
+use flowport_openflow::{FlowStatsRequest, MultipartReplyBody, MultipartRequestBody};
 use flowport_ovsdb::{Client, ConnectOptions, Monitor, Uuid};
 use flowport_ovsdb_schema::open_vswitch::{Interface, Port};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
 use tokio::time::sleep;
 
 use super::BenchError;
@@ -22,7 +20,7 @@ const LOOK: Duration = Duration::from_millis(1);
 /// Connections that stay open: a monitor of the database, and an OpenFlow session.
 pub(super) struct Watcher {
     database: Client,
-    datapath: Datapath,
+    datapath: Exchange,
 }
 
 /// A port of a container.
@@ -36,11 +34,8 @@ impl Watcher {
         let monitor = Monitor::of_only::<Port>(&[Port::NAME.any()])
             .and_only::<Interface>(&[Interface::NAME.any(), Interface::EXTERNAL_IDS.any()]);
         let database = Client::connect(&stage.host.db().parse()?, monitor, ConnectOptions::default()).await?;
-        let stream = UnixStream::connect(management_socket(stage.host.ovs().rundir(), BRIDGE)).await?;
-        let session =
-            Session::new(SessionConfig { miss_send_len: None, ..SessionConfig::default() }, Instant::now());
-        let mut datapath = Datapath { stream, session };
-        while !matches!(datapath.next().await?, Event::Ready(_)) {}
+        let socket = management_socket(stage.host.ovs().rundir(), BRIDGE);
+        let datapath = Exchange::open(&socket).await?;
         Ok(Self { database, datapath })
     }
 
@@ -55,7 +50,7 @@ impl Watcher {
         let (row, _) = replica.find::<Port>(|port| port.name == name).ok_or("an interface without a port")?;
         let cookie =
             EndpointId::from_host_link(&name).ok_or_else(|| format!("{name} is not our name"))?.cookie();
-        if self.datapath.flow_count(cookie).await? == 0 {
+        if flow_count(&mut self.datapath, cookie).await? == 0 {
             return Err(format!("{name} has no flow entries").into());
         }
         Ok(WatchedPort { row, cookie })
@@ -71,7 +66,7 @@ impl Watcher {
         };
         let datapath = &mut self.datapath;
         let flows_gone = async {
-            while datapath.flow_count(port.cookie).await? > 0 {
+            while flow_count(datapath, port.cookie).await? > 0 {
                 if Instant::now() > deadline {
                     return Err("the flow entries of a killed container stay".into());
                 }
@@ -84,46 +79,11 @@ impl Watcher {
     }
 }
 
-struct Datapath {
-    stream: UnixStream,
-    session: Session,
-}
-
-impl Datapath {
-    /// How many flow entries carry the cookie.
-    async fn flow_count(&mut self, cookie: u64) -> Result<u32, BenchError> {
-        let question = MultipartRequestBody::Aggregate(FlowStatsRequest::cookie(cookie, u64::MAX));
-        let asked = self.session.request(Body::from(question), Instant::now())?;
-        loop {
-            match self.next().await? {
-                Event::Reply { xid, body: Body::MultipartReply(MultipartReply { body, .. }) }
-                    if xid == asked =>
-                {
-                    let MultipartReplyBody::Aggregate(sums) = body else {
-                        return Err("another answer".into());
-                    };
-                    return Ok(sums.flow_count);
-                }
-                Event::Failed { error, .. } => return Err(error.into()),
-                _ => {}
-            }
-        }
-    }
-
-    async fn next(&mut self) -> Result<Event, BenchError> {
-        loop {
-            while let Some(bytes) = self.session.poll_transmit() {
-                self.stream.write_all(&bytes).await?;
-            }
-            if let Some(event) = self.session.poll_event() {
-                return Ok(event);
-            }
-            let mut input = [0; 4096];
-            let read = self.stream.read(&mut input).await?;
-            if read == 0 {
-                return Err("ovs-vswitchd closed the connection".into());
-            }
-            self.session.handle_input(Instant::now(), &input[..read])?;
-        }
+/// How many flow entries carry the cookie.
+async fn flow_count(datapath: &mut Exchange, cookie: u64) -> Result<u32, BenchError> {
+    let question = MultipartRequestBody::Aggregate(FlowStatsRequest::cookie(cookie, u64::MAX));
+    match &datapath.ask([question]).await?[..] {
+        [MultipartReplyBody::Aggregate(sums)] => Ok(sums.flow_count),
+        _ => Err("another answer".into()),
     }
 }
