@@ -42,11 +42,16 @@ async fn packets_that_arrive() {
     let (a, b) = (named(&a), named(&b));
     let arrives = format!("delivered to eth1 of {b}");
     for options in ["", "--proto=tcp --port=22", "--proto=udp", "-v"] {
-        told(&scene, &format!("{a} {b} {options}"), true, &["0 classify", "1 guard", "4 forward", &arrives])
-            .await;
+        told(
+            &scene,
+            &format!("{a} {b} {options}"),
+            true,
+            &["0 classify", "1 guard", "4 forward", "6 output", &arrives],
+        )
+        .await;
     }
     told(&scene, &format!("{a} {b} --proto=tcp --port=22"), true, &["TCP to port 22"]).await;
-    let answered = ["2 respond", "turned into the reply", "6 return", "answered here", "02:42:0a:00:00:02"];
+    let answered = ["2 respond", "turned into the reply", "7 return", "answered here", "02:42:0a:00:00:02"];
     told(&scene, &format!("{a} {b} --proto=arp"), true, &answered).await;
     // By address and by MAC.
     told(&scene, "10.0.0.1 02:42:0a:00:00:02", true, &[&arrives]).await;
@@ -74,6 +79,9 @@ async fn packets_that_arrive() {
         "on br1",
         "attach both to one",
     ]);
+    scene.done("set-icc br0 off").await;
+    let apart = ["not for other containers", "dropped by output: containers of its network are kept apart"];
+    told(&scene, &format!("{a} {b}"), false, &[apart[0], apart[1], "flowport allow br0"]).await;
 }
 
 #[tokio::test]

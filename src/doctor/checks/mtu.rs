@@ -52,7 +52,8 @@ fn narrowest(
             let remote: IpAddr = way.option("remote_ip")?.parse().ok()?;
             let path = facts.paths.get(&remote)?.as_ref()?;
             let has_key = way.option("key").or(way.option("out_key")).is_some();
-            let tag = if attachment.vlan == Vlan::UNTAGGED { 0 } else { TAG };
+            let is_untagged = attachment.networks().all(|vlan| vlan == Vlan::UNTAGGED);
+            let tag = if is_untagged { 0 } else { TAG };
             let fits = path.mtu.saturating_sub(kind.overhead(remote.is_ipv6(), has_key) + tag);
             Some((fits, format!("tunnel {} over {}", way.name, path.link.name)))
         }
