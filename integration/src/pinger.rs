@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use flowport::lab::in_netns;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::watch;
 
 use crate::wait_until;
 
@@ -17,7 +17,7 @@ use crate::wait_until;
 pub struct Pinger {
     /// Who asks whom, for messages.
     pub between: String,
-    replies: Arc<Mutex<BTreeMap<u64, Duration>>>,
+    replies: watch::Receiver<BTreeMap<u64, Duration>>,
     _ping: Child,
 }
 
@@ -36,15 +36,16 @@ impl Pinger {
             Ok(Ok(ping)) => ping,
             other => panic!("ping {target} in {}: {other:?}", netns.display()),
         };
-        let replies = Arc::new(Mutex::new(BTreeMap::new()));
-        let heard = Arc::clone(&replies);
+        let (heard, replies) = watch::channel(BTreeMap::new());
         let said = ping.stdout.take();
         tokio::spawn(async move {
             let Some(said) = said else { return };
             let mut lines = BufReader::new(said).lines();
             while let Ok(Some(line)) = lines.next_line().await {
                 if let Some((number, when)) = reply(&line) {
-                    heard.lock().unwrap_or_else(PoisonError::into_inner).entry(number).or_insert(when);
+                    heard.send_modify(|replies| {
+                        replies.entry(number).or_insert(when);
+                    });
                 }
             }
         });
@@ -57,7 +58,7 @@ impl Pinger {
     /// When none comes within `deadline`.
     pub async fn answered_after(&self, when: Moment, deadline: Duration) -> Duration {
         let first = || {
-            let replies = self.replies.lock().unwrap_or_else(PoisonError::into_inner);
+            let replies = self.replies.borrow();
             replies.values().copied().filter(|at| *at > when.0).min()
         };
         let what = format!("ping from {} goes on", self.between);
@@ -68,7 +69,7 @@ impl Pinger {
     /// How many requests were not answered, between the first and the last that were.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        let replies = self.replies.lock().unwrap_or_else(PoisonError::into_inner);
+        let replies = self.replies.borrow();
         let (first, last) = (replies.keys().next(), replies.keys().next_back());
         first.zip(last).map_or(0, |(first, last)| last - first + 1 - replies.len() as u64)
     }
@@ -76,7 +77,7 @@ impl Pinger {
     /// How many were answered.
     #[must_use]
     pub fn answered(&self) -> usize {
-        self.replies.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.replies.borrow().len()
     }
 }
 

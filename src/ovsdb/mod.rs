@@ -9,7 +9,7 @@ mod show;
 mod survey;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flowport_ovsdb::client::{ConnectError, ConnectionState, Lock};
@@ -35,7 +35,7 @@ pub struct Database {
     /// The user's word for it.
     address: Arc<str>,
     /// Ports that we took away, with the configuration's number (`next_cfg`) from which on they are not in it.
-    taken_away: Arc<Mutex<BTreeMap<String, i64>>>,
+    taken_away: watch::Sender<BTreeMap<String, i64>>,
 }
 
 /// A transaction that changed nothing.
@@ -77,7 +77,7 @@ impl Database {
         let client = Client::connect(&address.remotes, watched(), options)
             .await
             .map_err(|error| no_database(address, &error))?;
-        Ok(Self { client, address: address.as_str().into(), taken_away: Arc::default() })
+        Ok(Self { client, address: address.as_str().into(), taken_away: watch::Sender::default() })
     }
 
     /// Waits until this process may change ports and flows.

@@ -1,7 +1,6 @@
 //! Transactions of container ports.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use flowport_ovsdb::{Ref, Replica, Transaction, Uuid, Where};
@@ -85,23 +84,23 @@ impl Database {
         }
         let revision = self.commit_revision(transaction).await?;
         let reached = self.replica().rows::<OpenVSwitch>().map(|(_, row)| row.cur_cfg).max();
-        let mut known = self.taken_away.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, until| Some(*until) > reached);
-        known.extend(taken_away.into_iter().map(|name| (name, revision)));
+        self.taken_away.send_modify(|known| {
+            known.retain(|_, until| Some(*until) > reached);
+            known.extend(taken_away.into_iter().map(|name| (name, revision)));
+        });
         Ok(())
     }
 
     /// Waits until ovs-vswitchd knows that the ports of these names that were taken away are gone.
     async fn let_go(&self, names: &BTreeSet<&str>) {
         let revision = {
-            let known = self.taken_away.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = self.taken_away.borrow();
             names.iter().filter_map(|name| known.get(*name)).max().copied()
         };
         let Some(revision) = revision else { return };
         // One that does not run has nothing to let go of.
         self.taken_up(None, revision, Instant::now() + LET_GO_TIME).await;
-        let mut known = self.taken_away.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, until| *until > revision);
+        self.taken_away.send_modify(|known| known.retain(|_, until| *until > revision));
     }
 }
 
