@@ -31,6 +31,12 @@ fn port(name: &str, ofport: u32, tag: Option<i64>, kind: PortKind) -> BridgePort
     BridgePort { name: name.into(), ofport: Some(ofport), tag, kind, tunnel }
 }
 
+/// The same as a tunnel with one key.
+fn fixed(port: BridgePort) -> BridgePort {
+    let remote = Some([192, 0, 2, 3].into());
+    BridgePort { tunnel: Some(TunnelPort { kind: TunnelKind::Gre, remote, has_key: true }), ..port }
+}
+
 /// A managed bridge with ports of every kind, on which these are attached and desired.
 fn world(attachments: Vec<(Attachment, u32)>) -> (Desired, Observed) {
     let (mut desired, mut observed) = (Desired::default(), Observed::default());
@@ -40,6 +46,8 @@ fn world(attachments: Vec<(Attachment, u32)>) -> (Desired, Observed) {
         port("p5", 5, None, PortKind::Uplink),
         port("p6", 6, Some(10), PortKind::Uplink),
         port("vx", TUNNEL.0, None, PortKind::KeyedTunnel),
+        fixed(port("gre", 30, None, PortKind::Uplink)),
+        fixed(port("gre10", 31, Some(10), PortKind::Uplink)),
     ];
     let row = Bridge {
         row: Uuid::from_u128(1),
@@ -108,7 +116,7 @@ fn converge(switch: &mut Switch, desired: &Desired, observed: &mut Observed) -> 
 }
 
 fn switch() -> Switch {
-    Switch::start(&[3, 4, 5, 6, 7, 8, 20])
+    Switch::start(&[3, 4, 5, 6, 7, 8, 20, 30, 31])
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! same addresses, and how soon pings go on.
 //!
 //! The figures are printed (`--nocapture`); what is asserted leaves room for a machine that is busy with other things.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
 
 mod scene;
 mod town;

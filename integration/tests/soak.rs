@@ -3,7 +3,7 @@
 //! be what was asked for, and what others made must be as it was.
 //!
 //! `make soak` runs it: `SOAK_MINUTES` (10) long, with the dice of `SOAK_SEED`.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
 
 mod scene;
 mod town;
@@ -343,7 +343,9 @@ impl Soak {
                 drop(ofctl(&self.town.scene.host, &["del-flows", "br0", &cookie]).await);
             }
             _ => {
-                drop(self.town.scene.tool("ovs-vsctl", &format!("clear interface {link} external_ids")).await)
+                drop(
+                    self.town.scene.tool("ovs-vsctl", &format!("clear interface {link} external_ids")).await,
+                );
             }
         }
         self.look().await;
