@@ -197,7 +197,10 @@ async fn the_host_starts_again() {
     town.scene.start_daemon().await;
     town.scene.host.docker_mut().unwrap().start_daemon().await.unwrap();
     for name in &town.names {
-        town.scene.host.docker().unwrap().start_container(name).await.unwrap();
+        // A host that really starts again has no shims of containerd left, which takes some time to let go of.
+        let engine = town.scene.host.docker().unwrap();
+        wait_until(PATIENCE, "the container starts", async || engine.start_container(name).await.is_ok())
+            .await;
     }
     let back = std::time::Instant::now();
     for name in &town.names {
