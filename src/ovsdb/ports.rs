@@ -115,14 +115,10 @@ fn names_of_added(effects: &[RowEffect]) -> BTreeSet<&str> {
 /// The Port and Interface rows that have a name of ours, of a port that is to be added, and lack our marks: somebody has
 /// taken these away. No second row can have the name.
 fn unmarked<'a>(replica: &Replica, effects: &'a [RowEffect]) -> BTreeMap<&'a str, (Uuid, Uuid)> {
-    let added = names_of_added(effects);
-    if added.is_empty() {
-        return BTreeMap::new();
-    }
-    let rows = replica.rows::<Port>().filter_map(|(row, port)| {
-        let name = added.get(port.name.as_str())?;
+    let rows = names_of_added(effects).into_iter().filter_map(|name| {
+        let (row, port) = replica.by(Port::NAME, name).next()?;
         let (interface, _) = replica.resolve(&port.interfaces).next()?;
-        Some((*name, (row, interface)))
+        Some((name, (row, interface)))
     });
     rows.collect()
 }

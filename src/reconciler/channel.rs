@@ -135,7 +135,7 @@ impl Channel {
     pub(super) fn refused(&mut self, why: String, now: Instant) {
         self.trouble = Some(why);
         self.lane.fail((), now);
-        self.doubt.all = true;
+        self.doubt_all();
     }
 
     /// Once, however often it is tried in vain.
@@ -149,6 +149,12 @@ impl Channel {
     pub(super) fn close(&mut self, why: String) {
         self.trouble = Some(why);
         self.lane.succeed(&());
+        self.doubt_all();
+    }
+
+    /// Nothing is under way any more, and nothing is known.
+    fn doubt_all(&mut self) {
+        self.under_way = Doubt::default();
         self.doubt.all = true;
     }
 
@@ -217,5 +223,35 @@ impl Channel {
         // Too much is other, or two want the same flow entry.
         self.plan = FlowPlan::new(desired, observed, bridge);
         self.plan.as_ref().map_or(Ok(FlowChanges::default()), |plan| plan.difference(scope, installed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::model::Owner;
+    use crate::openflow::ReadScope;
+
+    #[tokio::test]
+    async fn what_was_refused_and_is_wanted_no_more_is_not_waited_for() {
+        let (reports, _reported) = mpsc::channel(1);
+        let (bridge, now) = ("br0".parse().unwrap(), Instant::now());
+        let datapath = Datapath::open(Path::new("/nonexistent"), &bridge, ReadScope::own(), reports);
+        let (mut channel, meters) = (Channel::new(datapath, now), Meters::default());
+        let endpoint = EndpointId::of(&Owner::from("c1"), &"eth1".parse().unwrap());
+        channel.begin(FlowChanges::default(), now, &meters);
+        channel.touch(&Touched { endpoints: BTreeSet::from([endpoint]), ..Touched::default() });
+        let changes = FlowChanges { deleted_endpoints: BTreeSet::from([endpoint]), ..FlowChanges::default() };
+        channel.begin(changes, now, &meters);
+        assert!(channel.is_pending_for(endpoint) && channel.is_pending());
+        channel.refused("the table is full".into(), now);
+        assert!(channel.is_pending_for(endpoint), "nothing is known");
+        // It is desired no more, and nothing of it is there.
+        channel.begin(FlowChanges::default(), now, &meters);
+        assert!(!channel.is_pending_for(endpoint) && !channel.is_pending());
     }
 }

@@ -50,13 +50,6 @@ impl Touched {
         touched
     }
 
-    /// Adds what `other` has.
-    pub fn extend(&mut self, other: &Self) {
-        self.everything |= other.everything;
-        self.endpoints.extend(&other.endpoints);
-        self.bridges.extend(other.bridges.iter().cloned());
-    }
-
     /// The endpoints to look at.
     pub fn endpoints(&self, desired: &Desired, observed: &Observed) -> BTreeSet<EndpointId> {
         if !self.everything {

@@ -61,11 +61,6 @@ impl<K: Ord + Clone, V> Tracked<K, V> {
         entries.into_iter().for_each(|(key, value)| drop(self.insert(key, value)));
     }
 
-    /// Counts the entry as changed, whether it is there or not.
-    pub fn touch(&mut self, key: K) {
-        self.changed.insert(key);
-    }
-
     /// The keys whose values have changed since this was last asked.
     pub fn take_changed(&mut self) -> BTreeSet<K> {
         std::mem::take(&mut self.changed)
