@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flowport::model::{Attachment, EndpointId, LinkName, Mac, Owner, Policy, Sandbox, Vlan};
-use flowport::plan::{self, FlowPlan};
+use flowport::plan::{self, FlowPlan, PortNumbers};
 use flowport::state::{
     Bridge, BridgePort, Datapath, Desired, FlowChanges, Installed, Link, Observed, PortKind, PortRow, Touched,
 };
@@ -67,6 +67,7 @@ fn world(bridge: &LinkName) -> (Desired, Observed) {
     let local = BridgePort {
         name: bridge.to_string(),
         ofport: Some(PortNo::LOCAL.0),
+        ofport_request: None,
         tag: None,
         kind: PortKind::Host(Mac::from_bytes([2, 0, 0, 0, 0, 254])),
         tunnel: None,
@@ -112,6 +113,7 @@ fn world(bridge: &LinkName) -> (Desired, Observed) {
             interface: Uuid::from_u128(u128::from(nth) * 2 + 1),
             bridge: bridge.clone(),
             ofport: Some(nth),
+            ofport_request: None,
             error: None,
             recorded: false,
             attachment: Arc::clone(&attachment),
@@ -156,9 +158,10 @@ fn incremental(
 }
 
 fn by_endpoint(desired: &Desired, observed: &Observed, endpoints: &BTreeSet<EndpointId>) {
+    let mut numbers = PortNumbers::default();
     for endpoint in endpoints {
         let link = plan::link(desired, observed, *endpoint);
-        let rows = plan::rows(desired, observed, *endpoint).count();
+        let rows = plan::rows(desired, observed, *endpoint, &mut numbers).count();
         let record = plan::record(desired, observed, *endpoint);
         std::hint::black_box((link, rows, record));
     }

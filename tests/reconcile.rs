@@ -28,7 +28,7 @@ fn port(name: &str, ofport: u32, tag: Option<i64>, kind: PortKind) -> BridgePort
         remote: Some([192, 0, 2, 2].into()),
         has_key: true,
     });
-    BridgePort { name: name.into(), ofport: Some(ofport), tag, kind, tunnel }
+    BridgePort { name: name.into(), ofport: Some(ofport), ofport_request: None, tag, kind, tunnel }
 }
 
 /// The same as a tunnel with one key.
@@ -74,6 +74,7 @@ fn attach(desired: &mut Desired, observed: &mut Observed, attachment: Attachment
         interface: Uuid::from_u128(u128::from(ofport) << 1 | 1),
         bridge: attachment.bridge.clone(),
         ofport: Some(ofport),
+        ofport_request: None,
         error: None,
         recorded: false,
         attachment: Arc::clone(&attachment),

@@ -174,6 +174,7 @@ fn watched() -> Monitor {
         Interface::TYPE.any(),
         Interface::OPTIONS.any(),
         Interface::OFPORT.any(),
+        Interface::OFPORT_REQUEST.any(),
         Interface::MAC_IN_USE.any(),
         Interface::ERROR.any(),
         Interface::EXTERNAL_IDS.any(),

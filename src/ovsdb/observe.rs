@@ -117,6 +117,7 @@ fn endpoint(
         interface: interface_row,
         bridge: bridge.clone(),
         ofport: port_no(interface.ofport),
+        ofport_request: port_no(interface.ofport_request),
         error: interface.error.clone(),
         recorded: interface.external_ids.contains_key(marks::RECORDED),
         attachment: Arc::new(attachment),
@@ -137,7 +138,14 @@ fn bridge_port(port: &Port, interface: &Interface) -> BridgePort {
         _ => PortKind::Uplink,
     };
     let tag = port.tag.map(|tag| Vlan::from_tag(Some(tag)));
-    BridgePort { name: interface.name.clone(), ofport: port_no(interface.ofport), tag, kind, tunnel }
+    BridgePort {
+        name: interface.name.clone(),
+        ofport: port_no(interface.ofport),
+        ofport_request: port_no(interface.ofport_request),
+        tag,
+        kind,
+        tunnel,
+    }
 }
 
 /// The port number in 32 bits. The column is absent before ovs-vswitchd has seen the row, -1 when it could not use it,

@@ -35,7 +35,7 @@ impl Database {
         let lacking = unmarked(&replica, effects);
         for effect in effects {
             match effect {
-                RowEffect::AddPort { attachment, bridge, recorded } => {
+                RowEffect::AddPort { attachment, bridge, ofport_request, recorded } => {
                     let port = match lacking.get(attachment.host_link.as_str()) {
                         Some((port, interface)) => {
                             set(&mut transaction, attachment, *port, *interface, *recorded);
@@ -46,7 +46,7 @@ impl Database {
                             }
                             Ref::from(*port)
                         }
-                        None => insert(&mut transaction, attachment, *recorded),
+                        None => insert(&mut transaction, attachment, *ofport_request, *recorded),
                     };
                     forgotten.extend(Some(attachment.endpoint()).filter(|endpoint| known.contains(endpoint)));
                     added.entry(Ref::from(*bridge)).or_default().insert(port);
@@ -137,10 +137,16 @@ fn marks_of(attachment: &Attachment, recorded: bool) -> BTreeMap<String, String>
     marks
 }
 
-fn insert(transaction: &mut Transaction, attachment: &Attachment, recorded: bool) -> Ref<Port> {
+fn insert(
+    transaction: &mut Transaction,
+    attachment: &Attachment,
+    ofport_request: Option<u32>,
+    recorded: bool,
+) -> Ref<Port> {
     let name = &attachment.host_link;
     let interface = transaction.insert(&Interface {
         name: name.clone(),
+        ofport_request: ofport_request.map(i64::from),
         external_ids: marks_of(attachment, recorded),
         ..Interface::default()
     });

@@ -246,7 +246,7 @@ const FEW: usize = 256;
 
 fn wanted(desired: &Desired, observed: &Observed, bridge: &LinkName, endpoint: EndpointId) -> Option<Wanted> {
     let row = observed.ports.get(&endpoint).filter(|row| row.bridge == *bridge)?;
-    let port = PortNo(row.ofport?);
+    let port = PortNo(row.port_no()?);
     let in_scope = desired.scope.holds(endpoint);
     let attachment = match in_scope {
         true if !desired.wants(endpoint, observed) => return None,

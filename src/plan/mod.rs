@@ -4,11 +4,12 @@
 //! [`rows()`] in the `Open_vSwitch` database, the [`flows()`] and groups of a managed bridge; and over its [`record()`].
 //! Each is planned for one endpoint at a time, so that a round costs what has been touched; a [`FlowPlan`] does the same
 //! for the flow entries of a bridge, and [`flows()`] is what it must come to.
-//! Nothing here waits: what cannot be done yet (a row before its link, a flow before its `ofport`) is not in the plan
-//! and comes with a later round.
+//! Nothing here waits: what cannot be done yet (a row before its link, a flow before its port has a number) is not in
+//! the plan and comes with a later round.
 
 mod flows;
 mod links;
+mod numbers;
 mod records;
 mod rows;
 mod status;
@@ -17,6 +18,7 @@ mod tests;
 
 pub use flows::{FlowPlan, flows};
 pub use links::link;
+pub use numbers::PortNumbers;
 pub use records::record;
 pub use rows::rows;
 pub use status::{Status, status};

@@ -6,11 +6,18 @@ use crate::model::{Attachment, EndpointId};
 
 use crate::state::{Desired, Observed, PortRow, RowEffect};
 
-/// The changes of the endpoint's rows that this round can begin.
-pub fn rows(desired: &Desired, observed: &Observed, endpoint: EndpointId) -> impl Iterator<Item = RowEffect> {
+use super::PortNumbers;
+
+/// The changes of the endpoint's rows that this round can begin, a new port with one of the `numbers`.
+pub fn rows(
+    desired: &Desired,
+    observed: &Observed,
+    endpoint: EndpointId,
+    numbers: &mut PortNumbers,
+) -> impl Iterator<Item = RowEffect> + use<> {
     let row = observed.ports.get(&endpoint);
     let change = match desired.wanted(endpoint, observed) {
-        Some(attachment) => of_wanted(observed, endpoint, attachment),
+        Some(attachment) => of_wanted(observed, endpoint, attachment, numbers),
         None => row
             .filter(|row| desired.unwanted(endpoint, observed) && !observed.flows_first(endpoint, row))
             .and_then(|row| del(observed, endpoint, row)),
@@ -21,13 +28,23 @@ pub fn rows(desired: &Desired, observed: &Observed, endpoint: EndpointId) -> imp
     change.into_iter().chain(forgotten.then_some(RowEffect::ForgetDetached(endpoint)))
 }
 
-fn of_wanted(observed: &Observed, endpoint: EndpointId, attachment: &Arc<Attachment>) -> Option<RowEffect> {
+fn of_wanted(
+    observed: &Observed,
+    endpoint: EndpointId,
+    attachment: &Arc<Attachment>,
+    numbers: &mut PortNumbers,
+) -> Option<RowEffect> {
     let recorded = observed.records.is_some();
     let bridge = observed.bridges.get(&attachment.bridge)?;
     match observed.ports.get(&endpoint) {
         // ovs-vswitchd cannot open a device that is not there yet.
         None if observed.links.get(&endpoint).is_none_or(|link| link.leftover) => None,
-        None => Some(RowEffect::AddPort { attachment: Arc::clone(attachment), bridge: bridge.row, recorded }),
+        None => Some(RowEffect::AddPort {
+            attachment: Arc::clone(attachment),
+            bridge: bridge.row,
+            ofport_request: numbers.next(observed, &attachment.bridge),
+            recorded,
+        }),
         Some(row) if row.bridge != attachment.bridge => del(observed, endpoint, row),
         Some(row)
             if !observed.links.contains_key(&endpoint)

@@ -30,6 +30,8 @@ struct Found {
     /// Flow entries of it: none, right, or of another port number and network.
     flows: u8,
     recorded: u8,
+    /// Whether another port has the number that a new port asks for, when ovs-vswitchd takes it up.
+    outrun: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -57,9 +59,9 @@ fn found() -> impl Strategy<Value = Found> {
         Just(RowFound::OtherMarks),
         Just(RowFound::OtherBridge)
     ];
-    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     (flags, 0..3usize, link, row, 0..3u8, 0..3u8).prop_map(
-        |((desired, running, in_scope), bridge, link, row, flows, recorded)| Found {
+        |((desired, running, in_scope, outrun), bridge, link, row, flows, recorded)| Found {
             desired,
             running,
             in_scope,
@@ -68,6 +70,7 @@ fn found() -> impl Strategy<Value = Found> {
             row,
             flows,
             recorded,
+            outrun,
         },
     )
 }
@@ -101,6 +104,8 @@ struct World {
     desired: Desired,
     observed: Observed,
     next: u32,
+    /// Endpoints that do not get the number they ask for.
+    outrun: BTreeSet<EndpointId>,
     unsettled: BTreeSet<EndpointId>,
     plan: Option<FlowPlan>,
 }
@@ -115,12 +120,14 @@ impl World {
             desired: Desired::default(),
             observed: Observed::default(),
             next: 100,
+            outrun: BTreeSet::new(),
             unsettled: BTreeSet::new(),
             plan: None,
         };
         let local = BridgePort {
             name: "managed".into(),
             ofport: Some(PortNo::LOCAL.0),
+            ofport_request: None,
             tag: None,
             kind: PortKind::Host(Mac::from_bytes([2, 0, 0, 0, 0, 254])),
             tunnel: None,
@@ -140,6 +147,9 @@ impl World {
             let wanted = Arc::new(attachment(nth, BRIDGES[found.bridge], 0));
             let other = Arc::new(attachment(nth, BRIDGES[found.bridge], 7));
             let endpoint = wanted.endpoint();
+            if found.outrun {
+                world.outrun.insert(endpoint);
+            }
             if found.in_scope {
                 scope.insert(endpoint);
             }
@@ -165,7 +175,7 @@ impl World {
             // A port is always of a bridge that is there.
             let marked = marked.filter(|marked| world.observed.bridges.contains_key(&marked.bridge));
             if let Some(marked) = &marked {
-                world.insert_row(endpoint, Arc::clone(marked));
+                world.insert_row(endpoint, Arc::clone(marked), None);
             }
             let link = |mtu| Link { mtu, leftover: marked.is_none() };
             match found.link {
@@ -187,13 +197,14 @@ impl World {
         world
     }
 
-    fn insert_row(&mut self, endpoint: EndpointId, attachment: Arc<Attachment>) {
+    fn insert_row(&mut self, endpoint: EndpointId, attachment: Arc<Attachment>, ofport_request: Option<u32>) {
         self.next += 2;
         let row = PortRow {
             port: Uuid::from_u128(u128::from(self.next)),
             interface: Uuid::from_u128(u128::from(self.next) + 1),
             bridge: attachment.bridge.clone(),
             ofport: None,
+            ofport_request,
             error: None,
             recorded: false,
             attachment,
@@ -207,7 +218,8 @@ impl World {
             let row = self.observed.ports.get_mut(&endpoint).unwrap();
             if self.observed.links.contains_key(&endpoint) {
                 self.next += 1;
-                row.ofport.get_or_insert(self.next);
+                let request = row.ofport_request.filter(|_| !self.outrun.contains(&endpoint));
+                row.ofport.get_or_insert(request.unwrap_or(self.next));
                 row.error = None;
             } else {
                 row.ofport = None;
@@ -245,9 +257,10 @@ impl World {
         }
         for effect in rows {
             match effect {
-                RowEffect::AddPort { attachment, recorded, .. } => {
+                RowEffect::AddPort { attachment, ofport_request, recorded, .. } => {
                     self.check_scope(attachment.endpoint());
-                    self.insert_row(attachment.endpoint(), Arc::clone(&attachment));
+                    self.check_request(&attachment.bridge, ofport_request);
+                    self.insert_row(attachment.endpoint(), Arc::clone(&attachment), ofport_request);
                     self.observed.ports.get_mut(&attachment.endpoint()).unwrap().recorded = recorded;
                     if let Some(link) = self.observed.links.get_mut(&attachment.endpoint()) {
                         link.leftover = false;
@@ -314,10 +327,19 @@ impl World {
     ) -> (Vec<LinkEffect>, Vec<RowEffect>, Vec<RecordEffect>) {
         let Self { desired, observed, .. } = self;
         let each = || endpoints.iter().copied();
+        let mut numbers = PortNumbers::default();
         let links = each().filter_map(|endpoint| link(desired, observed, endpoint));
-        let rows = each().flat_map(|endpoint| rows(desired, observed, endpoint));
+        let rows = each().flat_map(|endpoint| rows(desired, observed, endpoint, &mut numbers));
         let records = each().filter_map(|endpoint| record(desired, observed, endpoint));
         (links.collect(), rows.collect(), records.collect())
+    }
+
+    /// A managed bridge's new ports ask for numbers that nobody has, and a plain one's for none.
+    fn check_request(&self, bridge: &LinkName, request: Option<u32>) {
+        assert_eq!(request.is_some(), bridge.as_str() == BRIDGES[0]);
+        let rows = self.observed.ports.values().filter(|row| row.bridge == *bridge);
+        let numbers = rows.flat_map(|row| [row.ofport, row.ofport_request]);
+        assert!(request.is_none_or(|request| numbers.flatten().all(|other| other != request)));
     }
 
     #[track_caller]
@@ -399,6 +421,7 @@ fn two_networks_have_two_groups() {
         row: RowFound::None,
         flows: 0,
         recorded: 0,
+        outrun: false,
     };
     let mut world = World::new(&[found.clone(), found], true, false);
     let moved = Attachment { vlan: Vlan::try_from(7).unwrap(), ..attachment(1, BRIDGES[0], 0) };

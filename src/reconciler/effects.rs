@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::model::{Attachment, EndpointId, Sandbox};
 use crate::netlink::{Netlink, Netns, Route, VethError, VethSpec};
-use crate::plan;
+use crate::plan::{self, PortNumbers};
 use crate::state::{Datapath as Seen, LinkEffect, RecordEffect, RowEffect, Scope, Touched};
 
 use crate::refused::Refused;
@@ -30,11 +30,12 @@ impl Reconciler {
     pub(super) fn round(&mut self, now: Instant) {
         self.take_touched();
         let (mut links, mut rows, mut records) = (Vec::new(), Vec::new(), Vec::new());
+        let mut numbers = PortNumbers::default();
         let Self { desired, observed, unsettled, .. } = self;
         unsettled.retain(|endpoint| {
             let before = (links.len(), rows.len(), records.len());
             links.extend(plan::link(desired, observed, *endpoint));
-            rows.extend(plan::rows(desired, observed, *endpoint));
+            rows.extend(plan::rows(desired, observed, *endpoint, &mut numbers));
             records.extend(plan::record(desired, observed, *endpoint));
             before != (links.len(), rows.len(), records.len())
         });

@@ -55,6 +55,8 @@ pub enum RowEffect {
         attachment: Arc<Attachment>,
         /// The bridge that gets the port.
         bridge: Uuid,
+        /// The OpenFlow port number that it is to have, if not one of ovs-vswitchd's choice.
+        ofport_request: Option<u32>,
         /// Whether the marks are to say that the attachment is on record.
         recorded: bool,
     },

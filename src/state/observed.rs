@@ -44,7 +44,7 @@ impl Observed {
     pub(crate) fn flows_first(&self, endpoint: EndpointId, row: &PortRow) -> bool {
         match self.datapaths.get(&row.bridge) {
             // A port that never had a number has none; a switch that hangs must not keep it from being undone.
-            Some(Datapath::Opening) => row.ofport.is_some(),
+            Some(Datapath::Opening) => row.port_no().is_some(),
             Some(Datapath::Read(installed)) => installed.has_flows_of(endpoint),
             Some(Datapath::Away) | None => false,
         }
@@ -93,6 +93,8 @@ pub struct BridgePort {
     pub name: String,
     /// Its OpenFlow port number.
     pub ofport: Option<u32>,
+    /// The number that it asks for.
+    pub ofport_request: Option<u32>,
     /// The access VLAN (`tag`), if it has one.
     pub tag: Option<Vlan>,
     /// What is behind it.
@@ -134,12 +136,21 @@ pub struct PortRow {
     pub bridge: LinkName,
     /// Its OpenFlow port number, once ovs-vswitchd gave it one.
     pub ofport: Option<u32>,
+    /// The number that it asks for.
+    pub ofport_request: Option<u32>,
     /// The `error` column of the Interface row.
     pub error: Option<String>,
     /// Whether its marks say that a daemon has it on record.
     pub recorded: bool,
     /// The attachment that its marks tell of.
     pub attachment: Arc<Attachment>,
+}
+
+impl PortRow {
+    /// The port number that it has, or is going to have unless another port comes first.
+    pub fn port_no(&self) -> Option<u32> {
+        self.ofport.or(self.ofport_request.filter(|_| self.error.is_none()))
+    }
 }
 
 /// The host end of a veth.

@@ -12,6 +12,7 @@ fn world(local_mac: &str, attachments: &[&str]) -> (Desired, Observed, LinkName)
     let local = BridgePort {
         name: "br0".into(),
         ofport: Some(PortNo::LOCAL.0),
+        ofport_request: None,
         tag: None,
         kind: PortKind::Host(local_mac.parse().ok()),
         tunnel: None,
@@ -41,6 +42,7 @@ fn world(local_mac: &str, attachments: &[&str]) -> (Desired, Observed, LinkName)
             interface: row,
             bridge: bridge.clone(),
             ofport: u32::try_from(nth + 1).ok(),
+            ofport_request: None,
             error: None,
             recorded: false,
             attachment: Arc::clone(&attachment),
