@@ -1,5 +1,7 @@
 //! Making a veth between the host and a sandbox, whole or not at all.
 
+use std::{fs, io};
+
 use rustix::io::Errno;
 
 use super::error::VethError;
@@ -79,6 +81,7 @@ fn create(socket: &mut Socket, spec: &VethSpec, sandbox: &OpenNetns) -> Result<(
 fn configure_host_end(socket: &mut Socket, spec: &VethSpec) -> Result<(), VethError> {
     let index = link::index_of(socket, &spec.host_name)?;
     let what = || format!("set up {}", spec.host_name);
+    disable_ipv6(&spec.host_name);
     let requests = vec![
         (0, message::mark(index, &spec.alias)),
         (0, message::no_link_local(index)),
@@ -92,6 +95,19 @@ fn configure_host_end(socket: &mut Socket, spec: &VethSpec) -> Result<(), VethEr
         }
     }
     results.into_iter().collect::<Result<(), _>>().map_err(|refusal| VethError::refused(what(), refusal))
+}
+
+/// The host end is a port of a switch and speaks no IPv6 of its own. With IPv6 each link has a route to `ff00::/8`, and
+/// ovs-vswitchd reads all routes anew whenever one comes or goes: with thousands of ports that is most of what one more
+/// costs it. Where it cannot be switched off nothing but time is lost.
+fn disable_ipv6(name: &str) {
+    let path = format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6");
+    match fs::write(&path, "1") {
+        // There is none on this host, or not on links of this MTU.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => tracing::debug!(path, %error, "IPv6 stays on"),
+        Ok(()) => {}
+    }
 }
 
 /// `Result::flatten`, which is newer than our oldest compiler.
