@@ -15,9 +15,21 @@ use super::{DockerEngine, DockerOptions, Lab, LabError, LabOvs, Netns, ovs};
 pub struct HostOptions {
     /// A Docker Engine too.
     pub docker: Option<DockerOptions>,
-    /// Allow bridges of datapath type `system`, where the kernel has the openvswitch module. Otherwise
-    /// only `netdev`, with packets forwarded in userspace.
-    pub kernel_datapath: bool,
+    /// What its bridges forward packets with.
+    pub datapath: LabDatapath,
+}
+
+/// What forwards the packets of a lab host's bridges.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LabDatapath {
+    /// ovs-vswitchd itself: bridges of type `netdev` only.
+    #[default]
+    Userspace,
+    /// That, or the kernel's module where there is one.
+    Kernel,
+    /// Nothing: bridges of any type have ports, flow entries and `ofproto/trace`, but packets go nowhere. So a bridge can
+    /// have more ports than ovs-vswitchd could listen to.
+    Dummy,
 }
 
 impl HostOptions {
@@ -69,7 +81,7 @@ impl LabHost {
                 .map_err(|error| LabError::io(format!("make {}", path.display()), error))?;
         }
         let ovs = async {
-            let ovs = LabOvs::start(Arc::clone(&netns), ovs_directory, options.kernel_datapath).await?;
+            let ovs = LabOvs::start(Arc::clone(&netns), ovs_directory, options.datapath).await?;
             Ok::<_, LabError>((ovs, start.elapsed()))
         };
         let docker = async {

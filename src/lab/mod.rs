@@ -35,7 +35,7 @@ use std::time::Duration;
 
 pub use daemon::Daemon;
 pub use docker::{DockerContainer, DockerEngine, DockerOptions};
-pub use host::{HostOptions, LabHost, StartTimes};
+pub use host::{HostOptions, LabDatapath, LabHost, StartTimes};
 pub use netns::{Netns, in_netns};
 pub use ovs::LabOvs;
 pub use requirements::{Missing, Purpose, Requirements, requirements};

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::process::Command;
 
-use super::{DAEMON_DEADLINE, Daemon, LabError, Netns};
+use super::{DAEMON_DEADLINE, Daemon, LabDatapath, LabError, Netns};
 
 const SCHEMA: &str = "/usr/share/openvswitch/vswitch.ovsschema";
 
@@ -25,11 +25,11 @@ pub struct LabOvs {
 }
 
 impl LabOvs {
-    /// Starts it with an empty database under `rundir`. `kernel_datapath`: bridges of type `system` are possible too.
+    /// Starts it with an empty database under `rundir`.
     pub(super) async fn start(
         netns: Arc<Netns>,
         rundir: PathBuf,
-        kernel_datapath: bool,
+        datapath: LabDatapath,
     ) -> Result<Self, LabError> {
         let database = rundir.join("conf.db");
         let mut create = Command::new("ovsdb-tool");
@@ -42,7 +42,11 @@ impl LabOvs {
             .arg("--remote=db:Open_vSwitch,Open_vSwitch,manager_options");
         let vswitchd = Daemon::new(&netns, "ovs-vswitchd", rundir.join("ovs-vswitchd.log"))
             .arg(prefixed("unix:", &socket))
-            .args(if kernel_datapath { &[][..] } else { &["--disable-system"] });
+            .args(match datapath {
+                LabDatapath::Userspace => &["--disable-system"][..],
+                LabDatapath::Kernel => &[],
+                LabDatapath::Dummy => &["--disable-system", "--enable-dummy=override"],
+            });
         let with_env = |daemon: Daemon| {
             ["OVS_RUNDIR", "OVS_DBDIR", "OVS_LOGDIR", "OVS_SYSCONFDIR"]
                 .into_iter()

@@ -5,6 +5,7 @@
 //! numbered, and the address inside. Flowport's ports have flows on top of that.
 
 mod attach;
+mod crowd;
 mod kill;
 mod machine;
 mod many;
@@ -72,6 +73,8 @@ pub struct Scale {
     pub sample: usize,
     /// Rounds of one more port, and of the daemon's restart.
     pub rounds: usize,
+    /// Network namespaces on a bridge that forwards nothing.
+    pub crowd: usize,
     /// Flow entries of one bundle.
     pub flows: usize,
     /// Rounds of them.
@@ -80,9 +83,11 @@ pub struct Scale {
 
 impl Scale {
     /// What the aims are about; some minutes.
-    pub const FULL: Self = Self { namespaces: 2000, sample: 10, rounds: 5, flows: 100_000, flow_rounds: 5 };
+    pub const FULL: Self =
+        Self { namespaces: 2000, sample: 10, rounds: 5, crowd: 10_000, flows: 100_000, flow_rounds: 5 };
     /// To see that everything that is measured still runs.
-    pub const QUICK: Self = Self { namespaces: 20, sample: 3, rounds: 1, flows: 1000, flow_rounds: 1 };
+    pub const QUICK: Self =
+        Self { namespaces: 20, sample: 3, rounds: 1, crowd: 30, flows: 1000, flow_rounds: 1 };
 }
 
 /// Measures what grows with the number of ports and flow entries, within a lab. Progress goes to standard error.
@@ -91,11 +96,14 @@ impl Scale {
 ///
 /// As [`run`].
 pub async fn run_scale(scale: Scale) -> Result<Report, BenchError> {
-    let Scale { namespaces, sample, rounds, flows, flow_rounds } = scale;
+    let Scale { namespaces, sample, rounds, crowd, flows, flow_rounds } = scale;
     let mut stage = Stage::set(2).await?;
     let machine = machine::describe(&stage).await?;
     let mut figures = switch::flows(&stage, flows, flow_rounds).await?;
     figures.extend(scale::bridge(&mut stage, namespaces, sample, rounds).await?);
+    stage.strike().await?;
+    let mut stage = Stage::without_packets().await;
+    figures.extend(crowd::endpoints(&mut stage, crowd, rounds).await?);
     stage.strike().await?;
     Ok(Report { machine, peer: "beside", figures })
 }

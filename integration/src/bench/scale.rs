@@ -15,13 +15,11 @@ use crate::oracle;
 
 const BRIDGE: &str = "brscale";
 /// What a bridge that is filled may take altogether.
-const DEADLINE: Duration = Duration::from_secs(240);
+pub(super) const DEADLINE: Duration = Duration::from_secs(240);
 const FILLED: Duration = Duration::from_secs(20);
-const RESTARTED: Duration = Duration::from_secs(2);
-const FLOWS_EACH: usize = 8;
-const MEGABYTES: f64 = 150.0;
-/// The endpoints that the memory is for.
-const ENDPOINTS: f64 = 10_000.0;
+pub(super) const RESTARTED: Duration = Duration::from_secs(2);
+pub(super) const FLOWS_EACH: usize = 8;
+pub(super) const MEGABYTES: f64 = 150.0;
 
 /// Fills a bridge with so many namespaces, of which so many ping each other, and then does everything so many times.
 pub(super) async fn bridge(
@@ -71,10 +69,10 @@ pub(super) async fn bridge(
         }
         stage.settle().await?;
 
-        let (taken, sent) = restart(stage).await?;
+        let (taken, sent) = restart(stage, BRIDGE).await?;
         restarts.push(taken);
         flow_mods = flow_mods.max(sent);
-        expect_old_flows(stage, stopped.elapsed()).await?;
+        expect_old_flows(stage, BRIDGE, stopped.elapsed()).await?;
 
         ours.push(stage.flowport(&strs(&words("add-port", stage, true)))?);
         stage.expect_ports(count + 1).await?;
@@ -89,7 +87,6 @@ pub(super) async fn bridge(
         "daemon: {empty:.1} MB with none, {filled_by_it:.1} MB when it made {count}, {found:.1} MB when it found them"
     ));
     let full = filled_by_it.max(found);
-    let each = (full - empty) / count as f64;
     stage.stop_daemon().await?;
     // It would look after each of the ports that go, and not end in time.
     stage.host.ovs_mut().vswitchd().kill().await?;
@@ -112,19 +109,13 @@ pub(super) async fn bridge(
         Row::median(by_scale("the same"), ours, bare, Aim::Faster(0.5)).figure().beside("bare transaction"),
         Figure::at_most(by_scale("flow entries an endpoint, at most"), most as f64, FLOWS_EACH as f64, ""),
         Figure::at_most(by_scale("daemon's memory, also after a restart"), tenth(full), MEGABYTES, "MB"),
-        Figure::at_most(
-            format!("the same reckoned for 10000, from {:.1} kB an endpoint", each * 1e3),
-            tenth(empty + each * ENDPOINTS),
-            MEGABYTES,
-            "MB",
-        ),
         Row::median(by_scale("daemon started to in sync"), restarts, Vec::new(), Aim::Within(RESTARTED))
             .figure(),
         Figure::at_most(by_scale("the same, FLOW_MODs sent"), flow_mods, 0.0, ""),
     ])
 }
 
-fn tenth(number: f64) -> f64 {
+pub(super) fn tenth(number: f64) -> f64 {
     (number * 10.0).round() / 10.0
 }
 
@@ -139,7 +130,7 @@ async fn flows_of_one(stage: &Stage) -> Result<usize, BenchError> {
 }
 
 /// The flow entries of a bridge, and the most that one endpoint has.
-async fn flow_entries(stage: &Stage, bridge: &str) -> Result<(usize, usize), BenchError> {
+pub(super) async fn flow_entries(stage: &Stage, bridge: &str) -> Result<(usize, usize), BenchError> {
     let text = oracle::ofctl(&stage.host, &["dump-flows", bridge]).await;
     let mut of_endpoints: BTreeMap<EndpointId, usize> = BTreeMap::new();
     let mut total = 0;
@@ -183,12 +174,12 @@ async fn expect_ipv6(netns: &Netns) -> Result<(), BenchError> {
 }
 
 /// From the start of the daemon until it says that all is as it should be; the messages of the bundles that it sent.
-async fn restart(stage: &mut Stage) -> Result<(Duration, f64), BenchError> {
+pub(super) async fn restart(stage: &mut Stage, bridge: &str) -> Result<(Duration, f64), BenchError> {
     let start = Instant::now();
     stage.spawn_daemon()?;
     loop {
         let text = stage.metrics().await;
-        let in_sync = format!("flowport_bridge_in_sync{{bridge=\"{BRIDGE}\"}} 1");
+        let in_sync = format!("flowport_bridge_in_sync{{bridge=\"{bridge}\"}} 1");
         if text.lines().any(|line| line == "flowport_in_sync 1") && text.contains(&in_sync) {
             let taken = start.elapsed();
             let sum = text.lines().find_map(|line| line.strip_prefix("flowport_bundle_messages_sum "));
@@ -202,8 +193,8 @@ async fn restart(stage: &mut Stage) -> Result<(Duration, f64), BenchError> {
 }
 
 /// Checks that every flow entry is older than this.
-async fn expect_old_flows(stage: &Stage, age: Duration) -> Result<(), BenchError> {
-    let text = oracle::ofctl(&stage.host, &["dump-flows", BRIDGE]).await;
+pub(super) async fn expect_old_flows(stage: &Stage, bridge: &str, age: Duration) -> Result<(), BenchError> {
+    let text = oracle::ofctl(&stage.host, &["dump-flows", bridge]).await;
     let ages = text.split("duration=").skip(1).filter_map(|rest| rest.split('s').next()?.parse::<f64>().ok());
     match ages.fold(f64::INFINITY, f64::min) {
         youngest if youngest >= age.as_secs_f64() => Ok(()),

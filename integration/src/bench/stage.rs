@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use flowport::lab::{DockerContainer, HostOptions, LabHost, in_netns};
+use flowport::lab::{DockerContainer, HostOptions, LabDatapath, LabHost, in_netns};
 use flowport::model::EndpointId;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -44,21 +44,32 @@ impl Stage {
         for nth in 1..=containers {
             started.push(engine.run_container(&format!("c{nth}"), IMAGE, "none", &["sleep", "86400"]).await?);
         }
+        let stage = Self::on(host, started);
+        stage.flowport(&["add-br", BRIDGE, "--datapath=netdev"])?;
+        Ok(stage)
+    }
+
+    /// A host without Docker and bridges, on which nothing forwards packets.
+    pub(super) async fn without_packets() -> Self {
+        note("starting a host with Open vSwitch's dummy datapath");
+        let options = HostOptions { datapath: LabDatapath::Dummy, ..HostOptions::default() };
+        Self::on(crate::host(options).await, Vec::new())
+    }
+
+    fn on(host: LabHost, containers: Vec<DockerContainer>) -> Self {
         let socket = host.directory().join("flowport.sock");
         let rundir = host.ovs().rundir();
-        let env = vec![
+        let mut env: Vec<(_, OsString)> = vec![
             ("OVS_RUNDIR", rundir.into()),
             ("OVS_DBDIR", rundir.into()),
             ("OVS_LOGDIR", rundir.into()),
-            ("DOCKER_HOST", engine.address().into()),
             ("FLOWPORT_DB", host.db().into()),
             ("FLOWPORT_SOCKET", socket.clone().into()),
             ("FLOWPORT_STATE", host.directory().join("state").into()),
             ("FLOWPORT_METRICS", format!("unix:{}", host.directory().join("metrics").display()).into()),
         ];
-        let stage = Self { host, containers: started, env, daemon: None, socket };
-        stage.flowport(&["add-br", BRIDGE, "--datapath=netdev"])?;
-        Ok(stage)
+        env.extend(host.docker().map(|engine| ("DOCKER_HOST", engine.address().into())));
+        Self { host, containers, env, daemon: None, socket }
     }
 
     /// Ends it all in good order.
