@@ -10,7 +10,7 @@ use flowport::pipeline::{
     Flow, Group, Member, Network, Party, Receiver, Uplink, UplinkKind, bridge_flows, endpoint_flows,
     network_flows, rule_flows,
 };
-use flowport_openflow::{Cookie, Message, PortNo};
+use flowport_openflow::{Action, Cookie, FlowMod, Instruction, Match, Message, PortNo, TableId};
 
 use support::{Switch, TUNNEL, attachment, cookies, flow_mod, mac};
 
@@ -120,7 +120,12 @@ fn arp_under_another_name_is_dropped() {
 
 #[test]
 fn what_is_not_known_is_dropped_at_the_door() {
-    let switch = switch();
+    let mut switch = switch();
+    // As Open vSwitch itself has one in bridges that are not `secure`.
+    let normal = FlowMod::add(TableId(0), 0, Match::default());
+    let normal =
+        FlowMod { instructions: vec![Instruction::apply([Action::output(PortNo::NORMAL)])], ..normal };
+    switch.send(vec![normal.into()]);
     let tagged =
         |port: &str, id: u16| format!("in_port={port},dl_vlan={id},dl_src={A},dl_dst={B},ip,nw_src=10.0.0.1");
     switch.trace(&tagged("p1", 10)).dropped_in(0);

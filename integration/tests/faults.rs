@@ -7,7 +7,7 @@ use flowport::lab::{HostOptions, Netns};
 use flowport_integration::oracle::{flow_entries, ofctl, pings};
 use flowport_integration::{DEADLINE, container, wait_until};
 use rustix::process::Signal;
-use scene::{By, Scene, inside, named, same};
+use scene::{By, Scene, inside, named, same, signal};
 
 /// Two containers with ports, that reach each other.
 async fn two_containers(scene: &Scene) -> [Netns; 2] {
@@ -108,6 +108,15 @@ async fn a_link_or_a_row_that_somebody_takes_away_comes_back_and_works() {
         wait_until(DEADLINE, take_away, is_back).await;
         resumes(&containers).await;
     }
+}
+
+#[tokio::test]
+async fn a_daemon_that_hangs_is_not_waited_for_without_end() {
+    let scene = Scene::start(HostOptions::default(), By::Daemon).await;
+    let daemon = scene.daemon.as_ref().unwrap();
+    signal(daemon, Signal::STOP);
+    scene.refused("--timeout=1 del-ports br0 --all", &["does not answer", "systemctl status flowport"]).await;
+    signal(daemon, Signal::CONT);
 }
 
 #[tokio::test]

@@ -47,9 +47,9 @@ struct Global {
     /// The daemon's socket
     #[arg(long, global = true, value_name = "PATH", env = "FLOWPORT_SOCKET", default_value = crate::place::DEFAULT_SOCKET)]
     socket: PathBuf,
-    /// How long a change may take before it is undone, in seconds
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 10)]
-    timeout: u64,
+    /// How long a change may take before it is undone, in seconds [default: 10, and more for many ports]
+    #[arg(long, global = true, value_name = "SECONDS")]
+    timeout: Option<u64>,
     /// Print JSON
     #[arg(long, global = true)]
     json: bool,
@@ -79,8 +79,18 @@ impl Global {
     }
 
     fn timeout(&self) -> Duration {
+        self.timeout_for(0)
+    }
+
+    /// What so many ports may take. ovs-vswitchd takes up one more the slower the more there are.
+    fn timeout_for(&self, ports: usize) -> Duration {
+        const TIME: Duration = Duration::from_secs(10);
+        const EACH: Duration = Duration::from_millis(50);
         // A day is longer than anybody waits, and keeps arithmetic on instants sound.
-        Duration::from_secs(self.timeout.clamp(1, 86_400))
+        const MOST: Duration = Duration::from_secs(86_400);
+        let ports = u32::try_from(ports).unwrap_or(u32::MAX);
+        let given = self.timeout.map(|seconds| Duration::from_secs(seconds.max(1)));
+        given.unwrap_or_else(|| TIME.saturating_add(EACH.saturating_mul(ports))).min(MOST)
     }
 }
 

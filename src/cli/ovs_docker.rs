@@ -152,7 +152,7 @@ fn global() -> Global {
         tls,
         socket: or("FLOWPORT_SOCKET", crate::place::DEFAULT_SOCKET).into(),
         // As long as that tool gives ovs-vsctl.
-        timeout: 60,
+        timeout: Some(60),
         json: false,
         verbose: 0,
     }

@@ -1,5 +1,6 @@
 //! `show`.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
@@ -47,9 +48,9 @@ async fn count(bridge: &mut ShownBridge, rundir: &Path, timeout: Duration) {
     let Ok(Ok(counters)) = tokio::time::timeout(timeout, read_counters(rundir, &bridge.name)).await else {
         return;
     };
+    let counters: HashMap<_, _> = counters.iter().map(|counted| (counted.port_no, counted)).collect();
     for port in &mut bridge.ports {
-        let counted = counters.iter().find(|counted| port.port_no() == Some(counted.port_no));
-        if let Some(counted) = counted {
+        if let Some(counted) = port.port_no().and_then(|number| counters.get(&number)) {
             (port.rx_packets, port.tx_packets) = (counted.rx_packets, counted.tx_packets);
         }
     }

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -14,14 +15,24 @@ use crate::refused::Refused;
 
 use super::{Failure, Global, output};
 
+/// How long a daemon may be silent beyond the time that it was given: it undoes what came to nothing, and may be busy with
+/// others.
+const GRACE: Duration = Duration::from_secs(10);
+/// The ports that `del-ports` is given time for; how many there are is not known here.
+const MANY: usize = 1000;
 /// Below this many ports a bar would be gone before it is read.
 const PORTS_WORTH_A_BAR: usize = 20;
 
 /// Carries the intent out, by the daemon or here, and waits until it has converged.
 pub(super) fn submit(global: &Global, intent: Intent) -> Result<Outcome, Refused> {
     let bar = Bar::for_intent(&intent);
+    let timeout = global.timeout_for(match &intent {
+        Intent::AddPorts { ports } => ports.len(),
+        Intent::DelPorts { .. } => MANY,
+        _ => 0,
+    });
     match UnixStream::connect(&global.socket) {
-        Ok(daemon) => ask(&daemon, global, intent, &bar),
+        Ok(daemon) => ask(&daemon, global, (intent, timeout), &bar),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(Refused::other(format!(
             "permission denied on the daemon's socket {}: run as root",
             global.socket.display()
@@ -29,23 +40,36 @@ pub(super) fn submit(global: &Global, intent: Intent) -> Result<Outcome, Refused
         // No daemon, or one that died and left its socket.
         Err(_) => {
             let runtime = output::runtime().map_err(|Failure(line)| Refused::other(line))?;
-            runtime.block_on(direct::carry_out(&global.db()?, intent, global.timeout(), |progress| {
+            runtime.block_on(direct::carry_out(&global.db()?, intent, timeout, |progress| {
                 bar.show(progress);
             }))
         }
     }
 }
 
-fn ask(mut daemon: &UnixStream, global: &Global, intent: Intent, bar: &Bar) -> Result<Outcome, Refused> {
+fn ask(
+    mut daemon: &UnixStream,
+    global: &Global,
+    (intent, timeout): (Intent, Duration),
+    bar: &Bar,
+) -> Result<Outcome, Refused> {
     let lost = |error: io::Error| {
+        if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
+            return Refused::other(format!(
+                "the daemon at {} does not answer: does it hang? see `systemctl status flowport`",
+                global.socket.display()
+            ));
+        }
         Refused::other(format!(
             "the daemon at {} broke off: {error}; see `journalctl -u flowport`",
             global.socket.display()
         ))
     };
-    let mut line = serde_json::to_vec(&Ask { intent, timeout: global.timeout() })
-        .map_err(|error| Refused::other(error.to_string()))?;
+    let mut line =
+        serde_json::to_vec(&Ask { intent, timeout }).map_err(|error| Refused::other(error.to_string()))?;
     line.push(b'\n');
+    daemon.set_read_timeout(Some(timeout + GRACE)).map_err(lost)?;
+    daemon.set_write_timeout(Some(timeout + GRACE)).map_err(lost)?;
     daemon.write_all(&line).map_err(lost)?;
     for line in BufReader::new(daemon).lines() {
         let answer = serde_json::from_str(&line.map_err(lost)?)

@@ -61,7 +61,14 @@ async fn look_up(docker: &Docker, owner: Owner) -> Found {
     } else {
         None
     };
-    sandbox_of(&owner, pid).map_or(Found::Ended, Found::Runs)
+    match sandbox_of(&owner, pid) {
+        Ok(Some(sandbox)) => Found::Runs(sandbox),
+        Ok(None) => Found::Ended,
+        Err(error) => {
+            tracing::warn!("cannot tell whether a container runs: {error}");
+            Found::Unknown(owner)
+        }
+    }
 }
 
 /// Tells the reconciler of containers that start or are removed, as long as the daemon runs.
@@ -84,30 +91,53 @@ pub(super) async fn watch(docker: Docker, reconciler: Handle, meters: Meters) {
 async fn follow(docker: &Docker, reconciler: &Handle, meters: &Meters) -> Result<(), DockerError> {
     let mut events = docker.events().await?;
     let known = docker.ids().await?;
+    let mut to_look_up = BTreeSet::new();
     for owner in reconciler.owners().await.into_iter().filter(Owner::is_docker) {
         if known.contains(owner.as_str()) {
-            started(docker, reconciler, owner).await;
+            to_look_up.insert(owner);
         } else if owner.as_str().len() == FULL_ID {
             reconciler.removed(owner).await;
         }
     }
-    while let Some(event) = events.next().await {
+    look_up_all(docker, reconciler, &mut to_look_up).await;
+    loop {
+        let event = tokio::select! {
+            event = events.next() => event,
+            () = tokio::time::sleep(RETRY_AFTER), if !to_look_up.is_empty() => {
+                look_up_all(docker, reconciler, &mut to_look_up).await;
+                continue;
+            }
+        };
+        let Some(event) = event else { return Ok(()) };
         let event = event.inspect_err(|_| meters.lost(&Peer::DOCKER))?;
         meters.docker_event(event.action());
         match event {
-            Event::Started { id } => started(docker, reconciler, Owner::from(id.as_str())).await,
-            Event::Destroyed { id } => reconciler.removed(Owner::from(id.as_str())).await,
+            Event::Started { id } => {
+                to_look_up.insert(Owner::from(id.as_str()));
+                look_up_all(docker, reconciler, &mut to_look_up).await;
+            }
+            Event::Destroyed { id } => {
+                let owner = Owner::from(id.as_str());
+                to_look_up.remove(&owner);
+                reconciler.removed(owner).await;
+            }
             Event::Died { .. } | Event::Renamed { .. } => {}
         }
     }
-    Ok(())
 }
 
 /// How many digits the id of a Docker container has; other tools' marks may hold less, or a name.
 const FULL_ID: usize = 64;
 
-async fn started(docker: &Docker, reconciler: &Handle, owner: Owner) {
-    let Ok(container) = docker.container(owner.as_str()).await else { return };
-    let Some(sandbox) = sandbox_of(&owner, container.pid.filter(|_| container.running)) else { return };
-    reconciler.started(sandbox).await;
+/// Tells of those that run; what Docker or the kernel would not say stays to be looked up once more.
+async fn look_up_all(docker: &Docker, reconciler: &Handle, owners: &mut BTreeSet<Owner>) {
+    let lookups = std::mem::take(owners).into_iter().map(|owner| look_up(docker, owner));
+    let mut found = stream::iter(lookups).buffered(LOOKUPS_AT_ONCE);
+    while let Some(found) = found.next().await {
+        match found {
+            Found::Runs(sandbox) => reconciler.started(sandbox).await,
+            Found::Ended => {}
+            Found::Unknown(owner) => drop(owners.insert(owner)),
+        }
+    }
 }

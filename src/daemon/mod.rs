@@ -20,6 +20,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::docker::Docker;
@@ -61,6 +62,7 @@ pub async fn run(config: Config, ready: impl FnOnce()) -> Result<(), Refused> {
     let Signals { mut interrupt, mut terminate, mut hang_up } = Signals::catch();
     let manager = ServiceManager::from_environment();
     tracing::debug!("starting");
+    raise_file_limit();
     let ended = tokio::select! {
         ended = rule(&config, ready, (&mut hang_up, &manager)) => ended,
         // At any time: also while it waits for parts that do not answer.
@@ -72,6 +74,15 @@ pub async fn run(config: Config, ready: impl FnOnce()) -> Result<(), Refused> {
         tracing::info!("stopping; ports and flows stay as they are");
     }
     ended
+}
+
+/// As many files as are allowed: each container's process is watched by one, and a shell gives a thousand.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, ..limit };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!("the limit of open files stays at {:?}: {error}", limit.current);
+    }
 }
 
 /// Ends by itself only when it cannot start.

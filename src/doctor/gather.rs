@@ -218,14 +218,17 @@ async fn look<'a>(
     owner: &'a Owner,
 ) -> (&'a Owner, Container, Option<Sandbox>) {
     if !owner.is_docker() {
-        let sandbox = sandbox_of(owner, None);
-        return (owner, if sandbox.is_some() { Container::Runs } else { Container::Gone }, sandbox);
+        return match sandbox_of(owner, None) {
+            Ok(Some(sandbox)) => (owner, Container::Runs, Some(sandbox)),
+            Ok(None) => (owner, Container::Gone, None),
+            Err(_) => (owner, Container::Unknown, None),
+        };
     }
     if !answers {
         return (owner, Container::Unknown, None);
     }
     match docker.container(owner.as_str()).await {
-        Ok(found) if found.running => (owner, Container::Runs, sandbox_of(owner, found.pid)),
+        Ok(found) if found.running => (owner, Container::Runs, sandbox_of(owner, found.pid).ok().flatten()),
         Ok(_) => (owner, Container::Stopped, None),
         Err(DockerError::NoSuchContainer { .. }) => (owner, Container::Gone, None),
         Err(_) => (owner, Container::Unknown, None),

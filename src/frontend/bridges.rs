@@ -249,5 +249,5 @@ fn late(name: &LinkName) -> Refused {
 /// The sandbox of a container that is known by its identity, if it runs and can be found.
 async fn running(docker: Docker, owner: Owner) -> Option<Sandbox> {
     let pid = if owner.is_docker() { docker.container(owner.as_str()).await.ok()?.pid } else { None };
-    sandbox_of(&owner, pid)
+    sandbox_of(&owner, pid).ok().flatten()
 }

@@ -75,21 +75,39 @@ pub async fn attachments_of<'a>(
 }
 
 /// The sandbox of an owner that is known from before, if it still runs; `pid` is the process of a Docker container.
-pub fn sandbox_of(owner: &Owner, pid: Option<u32>) -> Option<Sandbox> {
-    let (netns, pid) = match (owner.netns_path(), owner.as_process(), pid) {
-        (Some(path), _, _) => (path.to_owned(), None),
-        (_, Some((pid, start)), _) if process::start_time(pid).is_ok_and(|now| now == Some(start)) => {
-            (format!("/proc/{pid}/ns/net").into(), Some(pid))
-        }
-        (None, None, Some(pid)) => (format!("/proc/{pid}/ns/net").into(), Some(pid)),
-        _ => return None,
+///
+/// # Errors
+///
+/// It cannot be told whether it runs.
+pub fn sandbox_of(owner: &Owner, pid: Option<u32>) -> Result<Option<Sandbox>, Refused> {
+    let cannot_tell = |error: &dyn std::error::Error| Refused::other(format!("{owner}: {error}"));
+    let pid = match owner.as_process() {
+        Some((pid, start)) => match process::start_time(pid) {
+            Ok(now) => Some(pid).filter(|_| now == Some(start)),
+            Err(error) => return Err(cannot_tell(&error)),
+        },
+        None => pid.filter(|_| owner.is_docker()),
     };
-    sandbox(owner.clone(), netns, pid, owner.as_str(), || shares(owner.as_str())).ok()
+    let netns = match (owner.netns_path(), pid) {
+        (Some(path), _) => path.to_owned(),
+        (None, Some(pid)) => format!("/proc/{pid}/ns/net").into(),
+        (None, None) => return Ok(None),
+    };
+    match Netns::new(&netns).is_own().and_then(|own| Ok((own, Netns::new(&netns).identity()?.inode()))) {
+        Ok((true, _)) | Err(NetnsError::Gone { .. } | NetnsError::NotANamespace { .. }) => Ok(None),
+        Ok((false, inode)) => Ok(Some(Sandbox { owner: owner.clone(), netns, inode, pid })),
+        Err(error) => Err(cannot_tell(&error)),
+    }
 }
 
-/// Whether the sandbox's namespace is the one that it was.
+/// Whether the sandbox's namespace is the one that it was. Where that cannot be told it is: what follows from an end
+/// cannot be taken back.
 pub fn is_there(sandbox: &Sandbox) -> bool {
-    Netns::new(&sandbox.netns).identity().is_ok_and(|found| found.inode() == sandbox.inode)
+    match Netns::new(&sandbox.netns).identity() {
+        Ok(found) => found.inode() == sandbox.inode,
+        Err(NetnsError::Gone { .. } | NetnsError::NotANamespace { .. }) => false,
+        Err(_) => true,
+    }
 }
 
 fn sandbox(

@@ -109,9 +109,13 @@ impl Intent {
 
     /// A line for the log: no secret, and no list of thousands of ports.
     pub fn in_short(&self) -> String {
+        const MANY: usize = 3;
         let shown = match self {
             Self::AddPorts { ports } if ports.len() > 1 => {
                 return format!("add-ports: {} ports", ports.len());
+            }
+            Self::DelPorts { bridge, containers } if containers.len() > MANY => {
+                return format!("del-ports: {bridge}, {} containers", containers.len());
             }
             Self::AddTunnel(tunnel) if tunnel.psk.is_some() => {
                 Self::AddTunnel(AddTunnel { psk: Some("...".into()), ..tunnel.clone() })

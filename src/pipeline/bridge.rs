@@ -68,6 +68,9 @@ pub fn bridge_flows(
         flows.push(Flow::new(table, priority, SHARED_COOKIE, matches, does)?);
         Ok(())
     };
+    // Flow entries of others that are below this would let by what no entry of ours knows, as the one that Open vSwitch
+    // itself makes in a bridge that is not `secure`.
+    add(&CLASSIFY, 1, Match::builder(), Does::default())?;
     // Addresses are given by us, and each to one; that a new interface looks for another with its own concerns nobody.
     let probe = Match::builder().icmpv6().icmpv6_type(NEIGHBOR_SOLICITATION).ipv6_src(Ipv6Addr::UNSPECIFIED);
     add(&GUARD, 110, probe, Does::default())?;

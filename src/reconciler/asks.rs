@@ -1,6 +1,6 @@
 //! Changes that are asked for: checked against everything that is known, then desired.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -299,11 +299,20 @@ impl Reconciler {
             attachment.bridge == *bridge
                 && interface.as_ref().is_none_or(|name| attachment.interface == *name)
         };
+        // Thousands may be named, and most of them are known by their owner: see `is_of`.
+        let (known, unknown): (Vec<_>, Vec<_>) = containers.iter().partition(|(_, owner)| owner.is_some());
+        let owners: HashSet<&str> =
+            known.iter().filter_map(|(_, owner)| Some(owner.as_ref()?.as_str())).collect();
+        let words: HashSet<String> = known.iter().map(|(name, _)| name.to_string()).collect();
+        let is_named = |attachment: &Attachment| {
+            let owner = attachment.owner.as_str();
+            owners.contains(owner)
+                || words.contains(owner)
+                || unknown.iter().any(|(name, _)| is_of(attachment, name, None))
+        };
         let mut found = Vec::new();
         for (endpoint, attachment) in self.desired.attachments.iter().filter(|(_, a)| on_bridge(a)) {
-            if containers.is_empty()
-                || containers.iter().any(|(name, owner)| is_of(attachment, name, owner.as_ref()))
-            {
+            if containers.is_empty() || is_named(attachment) {
                 found.push(*endpoint);
             }
         }

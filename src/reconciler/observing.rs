@@ -152,7 +152,8 @@ impl Reconciler {
         self.adopt_strangers(&before);
         self.unsettled.extend(rows.detached.difference(&self.observed.detached));
         self.observed.detached = rows.detached;
-        for endpoint in self.observed.ports.keys() {
+        // A link that has a row from now on is that row's; one that was no good with it does not become so.
+        for endpoint in self.observed.ports.keys().filter(|endpoint| !before.contains_key(endpoint)) {
             if self.observed.links.get(endpoint).is_some_and(|link| link.leftover) {
                 if let Some(link) = self.observed.links.get_mut(endpoint) {
                     link.leftover = false;

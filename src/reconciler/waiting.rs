@@ -98,7 +98,11 @@ impl Reconciler {
                 }
                 (Verdict::Failed(why), false) => self.turn_back(nth, Refused::other(why), now),
                 (Verdict::Missing(what), false) if late => {
-                    self.turn_back(nth, Refused::other(format!("timed out: {what}")), now);
+                    self.turn_back(
+                        nth,
+                        Refused::other(format!("timed out (--timeout gives longer): {what}")),
+                        now,
+                    );
                 }
                 (Verdict::Missing(_) | Verdict::Failed(_), true) if late => {
                     let waiting = self.waiting.remove(nth);

@@ -44,7 +44,7 @@ impl Observed {
     pub(crate) fn flows_first(&self, endpoint: EndpointId, row: &PortRow) -> bool {
         match self.datapaths.get(&row.bridge) {
             // A port that never had a number has none; a switch that hangs must not keep it from being undone.
-            Some(Datapath::Opening) => row.port_no().is_some(),
+            Some(Datapath::Opening) => row.ofport.is_some(),
             Some(Datapath::Read(installed)) => installed.has_flows_of(endpoint),
             Some(Datapath::Away) | None => false,
         }

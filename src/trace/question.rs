@@ -223,7 +223,7 @@ async fn inside(docker: &Docker, netlink: &Netlink, candidate: &Candidate<'_>) -
         true => docker.container(owner.as_str()).await.ok().and_then(|found| found.pid),
         false => None,
     };
-    let Some(sandbox) = sandbox_of(owner, pid) else { return inside };
+    let Ok(Some(sandbox)) = sandbox_of(owner, pid) else { return inside };
     let netns = Netns::new(&sandbox.netns);
     if let Ok(Some(found)) = netlink.interface_in(&netns, attachment.interface.as_str()).await {
         inside.mac = found.mac.and_then(Mac::from_bytes).or(inside.mac);
