@@ -29,7 +29,7 @@ fn main() {
     assert_eq!(first.endpoints().len() as u32, ENDPOINTS);
     let Some(Datapath::Read(installed)) = observed.datapaths.get_mut(&bridge) else { panic!("it is read") };
     installed.apply(&first);
-    let flows = installed.flows().len();
+    let flows = installed.flow_count();
     assert!(full(&desired, &observed, &bridge, &all).is_empty());
     let again = median(FULL_ROUNDS, || drop(full(&desired, &observed, &bridge, &all)));
 

@@ -282,9 +282,11 @@ fn a_command_leaves_the_flow_entries_of_other_endpoints() {
     converge(&mut switch, &all, &mut observed);
     let (a, _) = endpoints().remove(0);
     let others = |switch: &mut Switch| {
-        let mut flows = switch.installed().flows().clone();
-        flows.retain(|_, (cookie, _)| cookie.0 != a.endpoint().cookie());
-        flows
+        let mut installed = switch.installed();
+        let only_a =
+            FlowChanges { deleted_endpoints: BTreeSet::from([a.endpoint()]), ..FlowChanges::default() };
+        installed.apply(&only_a);
+        installed
     };
     let before = others(&mut switch);
     let mut one = Desired { scope: Scope::Only(BTreeSet::from([a.endpoint()])), ..all.clone() };

@@ -1,11 +1,11 @@
 //! `make bench`: the tables of [`flowport_integration::bench`].
 //!
-//! `--scale` measures thousands of ports instead of tens; `--quick` measures each once and small; `--markdown` prints the table for a document.
+//! `--scale` measures thousands of ports instead of tens, `--flows` of that the flow entries only; `--quick` measures each once and small; `--markdown` prints the table for a document.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the table is what a bench is for")]
 
 use std::process::ExitCode;
 
-use flowport_integration::bench::{Scale, Size, run, run_scale};
+use flowport_integration::bench::{Scale, Size, run, run_flows, run_scale};
 use flowport_integration::chain;
 
 fn main() -> ExitCode {
@@ -15,8 +15,11 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
-    let report = if has("--scale") {
-        runtime.block_on(run_scale(if quick { Scale::QUICK } else { Scale::FULL }))
+    let scale = if quick { Scale::QUICK } else { Scale::FULL };
+    let report = if has("--flows") {
+        runtime.block_on(run_flows(scale))
+    } else if has("--scale") {
+        runtime.block_on(run_scale(scale))
     } else {
         runtime.block_on(run(if quick { Size::QUICK } else { Size::FULL }))
     };

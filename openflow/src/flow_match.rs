@@ -84,6 +84,11 @@ impl Match {
         true
     }
 
+    /// The fields in canonical form.
+    pub(crate) fn canonical_bytes(&self) -> &[u8] {
+        &self.fields
+    }
+
     /// The fields as they are sent.
     #[inline]
     fn wire(&self) -> &[u8] {
@@ -92,7 +97,7 @@ impl Match {
 
     /// The fields that fill the reader.
     #[inline]
-    fn decode_fields(r: Reader<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode_fields(r: Reader<'_>) -> Result<Self, DecodeError> {
         let wire = r.peek();
         match are_canonical(r)? {
             true => Ok(Self { fields: SmallVec::from_slice(wire), received: None }),

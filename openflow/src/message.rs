@@ -186,19 +186,33 @@ fn unreadable(reason: Reason) -> DecodeError {
 }
 
 pub(crate) fn encode(xid: Xid, body: &Body, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    let start = out.len();
     let version = match body {
         Body::Hello(hello) => hello.version,
         _ => VERSION,
     };
-    out.extend_from_slice(&[version, body.ty(), 0, 0]);
+    encode_with(version, body.ty(), xid, out, |out| {
+        body.encode(out);
+        Ok(())
+    })
+}
+
+/// Appends a message whose body `put` writes. If that fails, or is longer than the protocol allows, nothing is appended.
+pub(crate) fn encode_with(
+    version: u8,
+    ty: u8,
+    xid: Xid,
+    out: &mut Vec<u8>,
+    put: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
+) -> Result<(), EncodeError> {
+    let start = out.len();
+    out.extend_from_slice(&[version, ty, 0, 0]);
     xid.encode(out);
-    body.encode(out);
+    let result = put(out);
     let len = out.len() - start;
-    if len > usize::from(u16::MAX) {
-        out.truncate(start);
-        return Err(EncodeError { len });
+    let result = result.and(if len > usize::from(u16::MAX) { Err(EncodeError { len }) } else { Ok(()) });
+    match result {
+        Ok(()) => put_len(out, start + 2, len),
+        Err(_) => out.truncate(start),
     }
-    put_len(out, start + 2, len);
-    Ok(())
+    result
 }

@@ -29,7 +29,7 @@ use crate::message::{self, Body, Message, VERSION};
 use crate::types::{MaxLen, Xid};
 use crate::wire::{EncodeError, Reader};
 use bundle::Bundles;
-use output::Output;
+use output::{Output, Piece};
 use requests::Requests;
 
 /// What a caller may want to change about a session.
@@ -292,14 +292,27 @@ impl Session {
         [self.requests.deadline(), self.bundles.deadline(), Some(own)].into_iter().flatten().min()
     }
 
-    /// The next piece of output, of about 64 KiB or less; what is urgent first.
+    /// The next piece of output, of about 64 KiB or less; what is urgent first. Bundles are encoded here, a piece at a time.
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
         if !self.urgent.is_empty() {
             return Some(std::mem::take(&mut self.urgent));
         }
-        match self.state {
-            State::Ready => self.output.pop(),
-            _ => None,
+        if self.state != State::Ready {
+            return None;
+        }
+        loop {
+            let id = match self.output.pop()? {
+                Piece::Bytes(bytes) => return Some(bytes),
+                Piece::Bundle(id) => id,
+            };
+            let mut bytes = self.output.empty();
+            if self.bundles.encode(id, &mut bytes) {
+                self.output.put_back(id);
+            }
+            if !bytes.is_empty() {
+                return Some(bytes);
+            }
+            self.output.recycle(bytes);
         }
     }
 
@@ -364,14 +377,17 @@ impl Session {
 
     /// Applies flow-mods and group-mods all or not at all, in their order: one atomic, ordered bundle (ONF extension
     /// 230). [`Event::BundleCommitted`] is the proof that they are applied; [`Event::BundleFailed`] says that none is,
-    /// which was refused and why. All messages are encoded here, and handed out in pieces.
-    pub fn bundle(&mut self, now: Instant, messages: impl IntoIterator<Item = Body>) -> BundleId {
-        let (id, outgoing) =
-            self.bundles.open(now + self.config.request_timeout, &mut self.next_xid, messages);
-        match outgoing {
-            Ok(output) => self.output.append(output),
-            Err(event) => self.events.push_back(event),
-        }
+    /// which was refused and why.
+    ///
+    /// The messages are taken and encoded as [`poll_transmit`](Self::poll_transmit) hands them out: the datapath works on
+    /// the first while the others are made, and there is never more than a piece of them in memory.
+    pub fn bundle<M>(&mut self, now: Instant, messages: M) -> BundleId
+    where
+        M: IntoIterator<Item = Body, IntoIter: ExactSizeIterator + Send + 'static>,
+    {
+        let deadline = now + self.config.request_timeout;
+        let id = self.bundles.open(deadline, &mut self.next_xid, messages.into_iter());
+        self.output.put_bundle(id);
         id
     }
 

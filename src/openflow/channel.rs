@@ -1,13 +1,17 @@
 //! The task of a channel: open it, read what is there, then carry out one order after the other.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flowport_openflow::session::Event as SessionEvent;
-use flowport_openflow::{Body, FlowMod, GroupMod, Match, MultipartReplyBody, MultipartRequestBody, TableId};
+use flowport_openflow::{
+    Body, Cookie, FlowKey, FlowMod, GroupMod, Match, MultipartReplyBody, MultipartRequestBody, TableId,
+};
 use tokio::sync::mpsc;
 
-use crate::model::LinkName;
+use crate::model::{EndpointId, LinkName};
 use crate::pipeline::{Flow, Group};
 use crate::state::{FlowChanges, Installed};
 
@@ -82,12 +86,13 @@ async fn serve(
     orders: &mut mpsc::Receiver<Order>,
     reporter: &Reporter,
 ) -> OpenFlowError {
-    let mut under_way: Option<FlowChanges> = None;
+    let mut under_way: Option<Arc<FlowChanges>> = None;
     loop {
         tokio::select! {
             Some(order) = orders.recv(), if under_way.is_none() => match order {
                 Order::Apply(changes) => {
-                    exchange.session.bundle(Instant::now(), messages(&changes));
+                    let changes = Arc::new(changes);
+                    exchange.session.bundle(Instant::now(), Messages::of(Arc::clone(&changes)));
                     under_way = Some(changes);
                 }
                 Order::Count => match count(exchange, read).await {
@@ -102,6 +107,8 @@ async fn serve(
             event = exchange.next() => match event {
                 Ok(SessionEvent::BundleCommitted { .. }) => {
                     if let Some(changes) = under_way.take() {
+                        // The session has sent all of them, and holds them no more.
+                        let changes = Arc::unwrap_or_clone(changes);
                         reporter.report(DatapathEvent::Applied(changes)).await;
                     }
                 }
@@ -131,42 +138,75 @@ impl Reporter {
     }
 }
 
-/// The messages of a bundle, in the order of [`FlowChanges`].
-pub fn messages(changes: &FlowChanges) -> Vec<Body> {
-    let FlowChanges {
-        added_groups,
-        modified_groups,
-        deleted_endpoints,
-        deleted_flows,
-        added_flows,
-        modified_flows,
-        deleted_groups,
-    } = changes;
-    let buckets = |group: &Group| group.buckets.clone();
-    let added_groups =
-        added_groups.iter().map(|group| GroupMod::add(group.id, Group::TYPE, buckets(group)).into());
-    let modified_groups =
-        modified_groups.iter().map(|group| GroupMod::modify(group.id, Group::TYPE, buckets(group)).into());
-    // ovs-vswitchd takes in 50 messages a round of all its work: one an endpoint, not one an entry.
-    let deleted_endpoints = deleted_endpoints.iter().map(|endpoint| {
-        FlowMod::delete(TableId::ALL, Match::default()).cookie_masked(endpoint.cookie(), u64::MAX).into()
-    });
-    let deleted_flows = deleted_flows.iter().map(|(key, cookie)| {
-        FlowMod::delete_strict(key.table_id, key.priority, key.matches.clone())
-            .cookie_masked(*cookie, u64::MAX)
-            .into()
-    });
-    let added_flows = added_flows.iter().map(|flow| written(FlowMod::add, flow));
-    let modified_flows = modified_flows.iter().map(|flow| written(FlowMod::modify_strict, flow));
-    let deleted_groups = deleted_groups.iter().map(|group| GroupMod::delete(*group).into());
-    added_groups
-        .chain(modified_groups)
-        .chain(deleted_endpoints)
-        .chain(deleted_flows)
-        .chain(added_flows)
-        .chain(modified_flows)
-        .chain(deleted_groups)
-        .collect()
+/// The messages of a bundle, in the order of [`FlowChanges`], each made when it is asked for.
+#[derive(Debug)]
+pub struct Messages {
+    changes: Arc<FlowChanges>,
+    deleted_endpoints: Vec<EndpointId>,
+    left: Range<usize>,
+}
+
+impl Messages {
+    /// Of all these changes.
+    pub fn of(changes: Arc<FlowChanges>) -> Self {
+        let deleted_endpoints = changes.deleted_endpoints.iter().copied().collect();
+        Self { deleted_endpoints, left: 0..changes.len(), changes }
+    }
+
+    fn message(&self, nth: usize) -> Option<Body> {
+        let FlowChanges {
+            added_groups,
+            modified_groups,
+            deleted_endpoints: _,
+            deleted_flows,
+            added_flows,
+            modified_flows,
+            deleted_groups,
+        } = &*self.changes;
+        let buckets = |group: &Group| group.buckets.clone();
+        let added_group = |group: &Group| GroupMod::add(group.id, Group::TYPE, buckets(group)).into();
+        let modified_group = |group: &Group| GroupMod::modify(group.id, Group::TYPE, buckets(group)).into();
+        // ovs-vswitchd takes in 50 messages a round of all its work: one an endpoint, not one an entry.
+        let deleted_endpoint = |endpoint: &EndpointId| {
+            FlowMod::delete(TableId::ALL, Match::default()).cookie_masked(endpoint.cookie(), u64::MAX).into()
+        };
+        let deleted_flow = |(key, cookie): &(FlowKey, Cookie)| {
+            FlowMod::delete_strict(key.table_id, key.priority, key.matches.clone())
+                .cookie_masked(*cookie, u64::MAX)
+                .into()
+        };
+        let nth = &mut { nth };
+        None.or_else(|| part(added_groups, nth).map(added_group))
+            .or_else(|| part(modified_groups, nth).map(modified_group))
+            .or_else(|| part(&self.deleted_endpoints, nth).map(deleted_endpoint))
+            .or_else(|| part(deleted_flows, nth).map(deleted_flow))
+            .or_else(|| part(added_flows, nth).map(|flow| written(FlowMod::add, flow)))
+            .or_else(|| part(modified_flows, nth).map(|flow| written(FlowMod::modify_strict, flow)))
+            .or_else(|| part(deleted_groups, nth).map(|group| GroupMod::delete(*group).into()))
+    }
+}
+
+impl Iterator for Messages {
+    type Item = Body;
+
+    fn next(&mut self) -> Option<Body> {
+        self.left.next().and_then(|nth| self.message(nth))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.left.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Messages {}
+
+/// The nth of a list; or counts it off, for the list after it.
+fn part<'a, T>(list: &'a [T], nth: &mut usize) -> Option<&'a T> {
+    let item = list.get(*nth);
+    if item.is_none() {
+        *nth -= list.len();
+    }
+    item
 }
 
 fn written(command: fn(TableId, u16, Match) -> FlowMod, flow: &Flow) -> Body {

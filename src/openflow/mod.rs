@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use crate::model::{EndpointId, LinkName, OWN_COOKIES, OWN_COOKIES_MASK, SHARED_COOKIE, SHARED_COOKIE_MASK};
 use crate::state::{FlowChanges, Installed};
 
-pub use channel::messages;
+pub use channel::Messages;
 pub use exchange::{Exchange, OpenFlowError, read_counters, read_flows};
 
 /// The orders that may wait for a channel: the reconciler gives the next when the one before is answered.

@@ -11,7 +11,9 @@ use crate::pipeline::{
     endpoint_flows, network_flows, rule_flows,
 };
 
-use crate::state::{BridgePort, Datapath, Desired, FlowChanges, Installed, Observed, PortKind, Scope};
+use crate::state::{
+    BridgePort, Datapath, Desired, FlowChanges, Installed, Lookup, Observed, Place, PortKind, Scope,
+};
 
 /// What the datapath of a managed bridge is to hold, kept from round to round so that a change costs what it touches.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -173,18 +175,18 @@ impl FlowPlan {
     /// The pipeline contradicts its own declaration.
     pub fn difference(&self, scope: &Scope, installed: &Installed) -> Result<FlowChanges, UndeclaredFlow> {
         let vlans: Vec<Vlan> = self.networks.keys().copied().collect();
+        let mut comparison = Comparison::with(installed);
         // The bridge's own come first, so that no container takes the place of the host.
-        let mut wanted = bridge_flows(&self.members, &self.uplinks, &vlans)?;
+        comparison.want(bridge_flows(&self.members, &self.uplinks, &vlans)?);
         for Wanted { attachment, port, .. } in self.endpoints.values().filter(|wanted| wanted.in_scope) {
-            wanted.extend(endpoint_flows(attachment, *port)?);
+            comparison.want(endpoint_flows(attachment, *port)?);
         }
-        wanted.extend(self.rule_flows()?);
-        let mut groups = Vec::new();
+        comparison.want(self.rule_flows()?);
         for network in self.networks.values() {
-            wanted.extend(network_flows(network, &self.uplinks)?);
-            groups.extend(network.groups());
+            comparison.want(network_flows(network, &self.uplinks)?);
+            comparison.want_groups(network.groups());
         }
-        Ok(difference(scope, installed, wanted, groups))
+        Ok(comparison.changes(scope))
     }
 
     /// As [`difference`](Self::difference), of these endpoints and ports only; the rest is known to be as it should. None
@@ -211,10 +213,10 @@ impl FlowPlan {
                 changes.deleted_endpoints.insert(*endpoint);
                 continue;
             }
-            let held: HashSet<&FlowKey> = installed.flows_of(*endpoint).collect();
             let kept: HashSet<&FlowKey> = wanted.iter().map(|flow| &flow.key).collect();
             let cookie = Cookie(endpoint.cookie());
-            changes.deleted_flows.extend(held.difference(&kept).map(|key| (FlowKey::clone(key), cookie)));
+            let gone = installed.flows_of(*endpoint).filter(|key| !kept.contains(key));
+            changes.deleted_flows.extend(gone.map(|key| (key, cookie)));
             for flow in wanted {
                 if !keys.insert(flow.key.clone()) || !changes.write(installed, flow) {
                     return Ok(None);
@@ -295,59 +297,102 @@ fn uplink(port: &BridgePort) -> Option<Uplink> {
     Some(Uplink { port: PortNo(port.ofport?), kind, is_tunnel: port.tunnel.is_some() })
 }
 
-fn difference(scope: &Scope, installed: &Installed, wanted: Vec<Flow>, groups: Vec<Group>) -> FlowChanges {
-    let mut changes = FlowChanges::default();
-    let mut kept = BTreeSet::new();
-    for group in groups {
-        kept.insert(group.id);
-        changes.group(group.id, Some(group), installed);
-    }
-    changes.sort_groups();
-    changes.deleted_groups = installed.groups().keys().copied().filter(|id| !kept.contains(id)).collect();
+/// What is wanted, compared with what is installed, one after the other.
+struct Comparison<'a> {
+    installed: &'a Installed,
+    changes: FlowChanges,
+    scratch: Vec<u8>,
+    /// By place: whether somebody wants the installed entry's key.
+    is_wanted: Vec<bool>,
+    /// The keys of added entries that are not installed.
+    new: HashSet<FlowKey>,
+    /// The endpoints that have any flow entry.
+    endpoints: HashSet<EndpointId>,
+    groups: BTreeSet<GroupId>,
+}
 
-    let mut wanted_keys = HashSet::with_capacity(wanted.len());
-    let mut kept_endpoints = HashSet::new();
-    for flow in wanted {
-        // A datapath holds one entry of a key: of two that are wanted the first is, or each round would undo the last.
-        if !wanted_keys.insert(flow.key.clone()) {
-            continue;
-        }
-        kept_endpoints.extend(EndpointId::from_cookie(flow.cookie.0));
-        if let Err(flow) = changes.keep_or_write(installed, flow) {
-            changes.added_flows.push(flow);
-        }
-    }
-    let may_delete = |cookie: Cookie| {
-        let ours = cookie.0 & OWN_COOKIES_MASK == OWN_COOKIES;
-        ours && EndpointId::from_cookie(cookie.0).is_none_or(|endpoint| scope.holds(endpoint))
-    };
-    for (key, (cookie, _)) in installed.flows() {
-        if !may_delete(*cookie) || wanted_keys.contains(key) {
-            continue;
-        }
-        match EndpointId::from_cookie(cookie.0).filter(|endpoint| !kept_endpoints.contains(endpoint)) {
-            Some(endpoint) => drop(changes.deleted_endpoints.insert(endpoint)),
-            None => changes.deleted_flows.push((key.clone(), *cookie)),
+impl<'a> Comparison<'a> {
+    fn with(installed: &'a Installed) -> Self {
+        Self {
+            installed,
+            changes: FlowChanges::default(),
+            scratch: Vec::new(),
+            is_wanted: vec![false; installed.room()],
+            new: HashSet::new(),
+            endpoints: HashSet::new(),
+            groups: BTreeSet::new(),
         }
     }
-    changes
+
+    /// A datapath holds one entry of a key: of two that are wanted the first is, or each round would undo the last.
+    fn want(&mut self, flows: Vec<Flow>) {
+        let mut last = None;
+        for flow in flows {
+            let found = self.installed.look_up(&flow, &mut self.scratch);
+            let is_first = match found.and_then(|found| self.is_wanted.get_mut(found.place as usize)) {
+                Some(is_wanted) => !std::mem::replace(is_wanted, true),
+                None => self.new.insert(flow.key.clone()),
+            };
+            if !is_first {
+                continue;
+            }
+            if last != Some(flow.cookie) {
+                last = Some(flow.cookie);
+                self.endpoints.extend(EndpointId::from_cookie(flow.cookie.0));
+            }
+            if let Err(flow) = self.changes.keep_or_write(found, flow) {
+                self.changes.added_flows.push(flow);
+            }
+        }
+    }
+
+    fn want_groups(&mut self, groups: Vec<Group>) {
+        for group in groups {
+            self.groups.insert(group.id);
+            self.changes.group(group.id, Some(group), self.installed);
+        }
+    }
+
+    /// What is left to be done, when all that is wanted has been said.
+    fn changes(self, scope: &Scope) -> FlowChanges {
+        let Self { installed, mut changes, is_wanted, endpoints, groups, .. } = self;
+        changes.sort_groups();
+        changes.deleted_groups =
+            installed.groups().keys().copied().filter(|id| !groups.contains(id)).collect();
+        let may_delete = |cookie: Cookie| {
+            let ours = cookie.0 & OWN_COOKIES_MASK == OWN_COOKIES;
+            ours && EndpointId::from_cookie(cookie.0).is_none_or(|endpoint| scope.holds(endpoint))
+        };
+        let is_wanted = |place: Place| is_wanted.get(place as usize).is_some_and(|is_wanted| *is_wanted);
+        for (place, cookie) in installed.places() {
+            if is_wanted(place) || !may_delete(cookie) {
+                continue;
+            }
+            match EndpointId::from_cookie(cookie.0).filter(|endpoint| !endpoints.contains(endpoint)) {
+                Some(endpoint) => drop(changes.deleted_endpoints.insert(endpoint)),
+                None => changes.deleted_flows.extend(installed.key(place).map(|key| (key, cookie))),
+            }
+        }
+        changes
+    }
 }
 
 impl FlowChanges {
-    /// Has the flow entry be as it should; gives it back when another's is in its place.
-    fn keep_or_write(&mut self, installed: &Installed, flow: Flow) -> Result<(), Flow> {
-        match installed.flows().get(&flow.key) {
+    /// Has the flow entry be as it should, where `found` is; gives it back when another's is in its place.
+    fn keep_or_write(&mut self, found: Option<Lookup>, flow: Flow) -> Result<(), Flow> {
+        match found {
             None => self.added_flows.push(flow),
-            Some((cookie, _)) if *cookie != flow.cookie => return Err(flow),
-            Some((_, instructions)) if *instructions == flow.instructions => {}
+            Some(Lookup { same_cookie: false, .. }) => return Err(flow),
+            Some(Lookup { same_instructions: true, .. }) => {}
             Some(_) => self.modified_flows.push(flow),
         }
         Ok(())
     }
 
-    /// As [`keep_or_write`](Self::keep_or_write); false when another's is in its place.
+    /// The same; false when another's is in its place.
     fn write(&mut self, installed: &Installed, flow: Flow) -> bool {
-        self.keep_or_write(installed, flow).is_ok()
+        let found = installed.look_up(&flow, &mut Vec::new());
+        self.keep_or_write(found, flow).is_ok()
     }
 
     fn group(&mut self, id: GroupId, wanted: Option<Group>, installed: &Installed) {

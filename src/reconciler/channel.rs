@@ -93,7 +93,7 @@ impl Channel {
     /// So many flow entries are there; where these are not those that were put there, they are read.
     pub(super) fn counted(&mut self, bridge: &LinkName, flows: u64, installed: &Installed) {
         self.lane.succeed(&());
-        let known = installed.flows().len() as u64;
+        let known = installed.flow_count() as u64;
         if flows != known {
             tracing::warn!(%bridge, flows, known, "flow entries were changed by somebody else: putting them right");
             self.lane.begin(());

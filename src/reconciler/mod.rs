@@ -426,7 +426,7 @@ impl Reconciler {
         match event {
             DatapathEvent::Read(installed) => {
                 if !matches!(self.observed.datapaths.get(&bridge), Some(Seen::Read(_))) {
-                    tracing::info!(%bridge, flows = installed.flows().len(), "OpenFlow channel open");
+                    tracing::info!(%bridge, flows = installed.flow_count(), "OpenFlow channel open");
                 }
                 channel.open(now);
                 self.unsettle(&bridge);

@@ -120,7 +120,7 @@ impl Reconciler {
                     Some(Seen::Read(installed)) => DatapathSummary {
                         connected: true,
                         in_sync,
-                        flows: installed.flows().len(),
+                        flows: installed.flow_count(),
                         groups: installed.groups().len(),
                     },
                     Some(Seen::Opening | Seen::Away) | None => {

@@ -1,12 +1,19 @@
 //! What a datapath holds of ours.
 
-use std::collections::{BTreeMap, HashMap};
+mod entries;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 
 use flowport_openflow::{Bucket, Cookie, FlowKey, GroupId, Instruction};
 
 use crate::model::EndpointId;
+use crate::pipeline::Flow;
 
 use super::FlowChanges;
+use entries::Entries;
+pub use entries::{Lookup, Place};
 
 /// What is known of a bridge's datapath.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,12 +27,10 @@ pub enum Datapath {
 }
 
 /// Flow entries and groups of ours.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Installed {
-    flows: HashMap<FlowKey, (Cookie, Vec<Instruction>)>,
+    flows: Entries,
     groups: BTreeMap<GroupId, Vec<Bucket>>,
-    /// The flow entries that carry each cookie.
-    cookies: HashMap<u64, Vec<FlowKey>>,
 }
 
 impl Installed {
@@ -36,14 +41,45 @@ impl Installed {
     ) -> Self {
         let mut installed = Self { groups: groups.into_iter().collect(), ..Self::default() };
         for (key, cookie, instructions) in flows {
-            installed.insert(key, cookie, instructions);
+            installed.flows.insert(&key, cookie, &instructions);
         }
+        installed.flows.shrink();
         installed
     }
 
-    /// Flow entries by what makes them the same entry.
-    pub fn flows(&self) -> &HashMap<FlowKey, (Cookie, Vec<Instruction>)> {
-        &self.flows
+    /// How many flow entries it holds.
+    pub fn flow_count(&self) -> usize {
+        self.flows.len()
+    }
+
+    /// The flow entries: what makes each the same entry, and whose it is.
+    pub fn flows(&self) -> impl Iterator<Item = (FlowKey, Cookie)> {
+        self.places().filter_map(|(place, cookie)| Some((self.key(place)?, cookie)))
+    }
+
+    /// Whose each flow entry is, and where it is kept: a number below [`room`](Self::room).
+    pub fn places(&self) -> impl Iterator<Item = (Place, Cookie)> {
+        self.flows.places()
+    }
+
+    /// The number above those of all places.
+    pub fn room(&self) -> usize {
+        self.flows.room()
+    }
+
+    /// What makes the flow entry at a place the same entry.
+    pub fn key(&self, place: Place) -> Option<FlowKey> {
+        self.flows.key(place)
+    }
+
+    /// Where the entry in the place of `flow` is kept, if there is one, and how it compares.
+    pub fn look_up(&self, flow: &Flow, scratch: &mut Vec<u8>) -> Option<Lookup> {
+        self.flows.look_up(flow, scratch)
+    }
+
+    /// Whose flow entry it is, if it is there.
+    pub fn cookie(&self, key: &FlowKey) -> Option<Cookie> {
+        self.flows.cookie(key)
     }
 
     /// The buckets of each group.
@@ -53,57 +89,30 @@ impl Installed {
 
     /// Whether it holds flow entries of the endpoint.
     pub fn has_flows_of(&self, endpoint: EndpointId) -> bool {
-        self.cookies.contains_key(&endpoint.cookie())
+        self.flows.has(Cookie(endpoint.cookie()))
     }
 
     /// The flow entries of the endpoint.
-    pub fn flows_of(&self, endpoint: EndpointId) -> impl Iterator<Item = &FlowKey> {
-        self.cookies.get(&endpoint.cookie()).into_iter().flatten()
+    pub fn flows_of(&self, endpoint: EndpointId) -> impl Iterator<Item = FlowKey> {
+        self.flows.of(Cookie(endpoint.cookie())).filter_map(|place| self.key(place))
     }
 
     /// What it holds when the changes have been applied.
     pub fn apply(&mut self, changes: &FlowChanges) {
         for endpoint in &changes.deleted_endpoints {
-            for key in self.cookies.remove(&endpoint.cookie()).into_iter().flatten() {
-                self.flows.remove(&key);
-            }
+            self.flows.remove_all(Cookie(endpoint.cookie()));
         }
         for group in changes.added_groups.iter().chain(&changes.modified_groups) {
             self.groups.insert(group.id, group.buckets.clone());
         }
         for (key, _) in &changes.deleted_flows {
-            self.remove(key);
+            self.flows.remove(key);
         }
         for flow in changes.added_flows.iter().chain(&changes.modified_flows) {
-            self.insert(flow.key.clone(), flow.cookie, flow.instructions.clone());
+            self.flows.insert(&flow.key, flow.cookie, &flow.instructions);
         }
         for group in &changes.deleted_groups {
             self.groups.remove(group);
         }
     }
-
-    fn insert(&mut self, key: FlowKey, cookie: Cookie, instructions: Vec<Instruction>) {
-        self.remove(&key);
-        self.cookies.entry(cookie.0).or_default().push(key.clone());
-        self.flows.insert(key, (cookie, instructions));
-    }
-
-    fn remove(&mut self, key: &FlowKey) {
-        let Some((cookie, _)) = self.flows.remove(key) else { return };
-        if let Some(keys) = self.cookies.get_mut(&cookie.0) {
-            keys.retain(|other| other != key);
-            if keys.is_empty() {
-                self.cookies.remove(&cookie.0);
-            }
-        }
-    }
 }
-
-/// The index says nothing more, and its order nothing at all.
-impl PartialEq for Installed {
-    fn eq(&self, other: &Self) -> bool {
-        self.flows == other.flows && self.groups == other.groups
-    }
-}
-
-impl Eq for Installed {}

@@ -11,7 +11,7 @@ mod tracked;
 
 pub use desired::{Desired, Scope};
 pub use effect::{FlowChanges, LinkEffect, RecordEffect, RowEffect};
-pub use installed::{Datapath, Installed};
+pub use installed::{Datapath, Installed, Lookup, Place};
 pub use observed::{Bridge, BridgePort, Link, Observed, PortKind, PortRow, TunnelPort};
 pub use touched::Touched;
 pub use tracked::Tracked;

@@ -6,9 +6,10 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use flowport::model::{Attachment, LinkName, Mac, Owner, Vlan};
-pub(crate) use flowport::openflow::messages;
+pub(crate) use flowport::openflow::Messages;
 use flowport::pipeline::{Flow, Group, owns_group};
 use flowport::state::{FlowChanges, Installed};
 use flowport_openflow::session::Event;
@@ -57,7 +58,7 @@ impl Switch {
 
     /// Makes the changes, in the order in which they are declared.
     pub(crate) fn apply(&mut self, changes: &FlowChanges) {
-        let answer = self.datapath.bundle(messages(changes));
+        let answer = self.datapath.bundle(Messages::of(Arc::new(changes.clone())));
         assert!(matches!(answer, Event::BundleCommitted { .. }), "{answer:?}");
     }
 

@@ -107,3 +107,16 @@ pub async fn run_scale(scale: Scale) -> Result<Report, BenchError> {
     stage.strike().await?;
     Ok(Report { machine, peer: "beside", figures })
 }
+
+/// Of [`run_scale`] what is about flow entries: a quarter of a minute.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn run_flows(scale: Scale) -> Result<Report, BenchError> {
+    let stage = Stage::set(0).await?;
+    let machine = machine::describe(&stage).await?;
+    let figures = switch::flows(&stage, scale.flows, scale.flow_rounds).await?;
+    stage.strike().await?;
+    Ok(Report { machine, peer: "beside", figures })
+}

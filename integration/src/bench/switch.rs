@@ -6,9 +6,10 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowport::openflow::{Exchange, messages};
+use flowport::openflow::{Exchange, Messages};
 use flowport::pipeline::Flow;
 use flowport::place::management_socket;
 use flowport::state::FlowChanges;
@@ -112,10 +113,10 @@ fn text(flow: &Flow) -> String {
 }
 
 async fn install(stage: &Stage, wanted: &[Flow]) -> Result<Duration, BenchError> {
-    let changes = FlowChanges { added_flows: wanted.to_vec(), ..FlowChanges::default() };
+    let changes = Arc::new(FlowChanges { added_flows: wanted.to_vec(), ..FlowChanges::default() });
     let start = Instant::now();
     let mut exchange = open(stage).await?;
-    apply(&mut exchange, &changes).await?;
+    apply(&mut exchange, changes).await?;
     Ok(start.elapsed())
 }
 
@@ -138,16 +139,17 @@ async fn replace(stage: &Stage, wanted: &[Flow]) -> Result<(Duration, usize), Be
         }
     }
     changes.deleted_flows.extend(there.into_iter().map(|(key, (cookie, _))| (key, cookie)));
-    apply(&mut exchange, &changes).await?;
-    Ok((start.elapsed(), changes.len()))
+    let sent = changes.len();
+    apply(&mut exchange, Arc::new(changes)).await?;
+    Ok((start.elapsed(), sent))
 }
 
 async fn open(stage: &Stage) -> Result<Exchange, BenchError> {
     Ok(Exchange::open(&management_socket(stage.host.ovs().rundir(), BRIDGE)).await?)
 }
 
-async fn apply(exchange: &mut Exchange, changes: &FlowChanges) -> Result<(), BenchError> {
-    exchange.session.bundle(Instant::now(), messages(changes));
+async fn apply(exchange: &mut Exchange, changes: Arc<FlowChanges>) -> Result<(), BenchError> {
+    exchange.session.bundle(Instant::now(), Messages::of(changes));
     loop {
         match exchange.next().await? {
             Event::BundleCommitted { .. } => return Ok(()),

@@ -1,16 +1,21 @@
 //! Experimenter messages: the ONF's bundles (extension 230), role status (191) and flow monitors (187), those of Open
 //! vSwitch, and everybody else's as bytes.
 
-use super::Message;
 use super::config::Role;
 use super::monitor::FlowMonitorCancel;
 use super::nicira::NiciraMessage;
+use super::{Body, Message, VERSION};
 use crate::action::nicira::VENDOR as NICIRA;
+use crate::message;
+use crate::types::Xid;
 use crate::wire::macros::{wire_code, wire_flags, wire_struct};
 use crate::wire::{DecodeError, EncodeError, Payload, Reader, Wire};
 
 /// The experimenter number of the Open Networking Foundation.
 pub const ONF: u32 = 0x4f4e_4600;
+
+/// The type of a message that is an experimenter's (`OFPT_EXPERIMENTER`).
+const EXPERIMENTER: u8 = 4;
 
 const FLOW_MONITOR_CANCEL: u32 = 1870;
 const FLOW_MONITOR_PAUSED: u32 = 1871;
@@ -144,6 +149,22 @@ impl BundleAdd {
         Ok(Self { bundle_id, flags, inner: inner.into() })
     }
 
+    /// Appends the message that puts `body` into a bundle, which is encoded where it is to be. If one of the two is longer
+    /// than the protocol allows, nothing is appended.
+    pub(crate) fn encode_around(
+        bundle_id: BundleId,
+        flags: BundleFlags,
+        xid: Xid,
+        body: &Body,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        message::encode_with(VERSION, EXPERIMENTER, xid, out, |out| {
+            [ONF, BUNDLE_ADD].iter().for_each(|word| word.encode(out));
+            Self { bundle_id, flags, inner: Payload::default() }.encode(out);
+            message::encode(xid, body, out)
+        })
+    }
+
     /// The message inside.
     pub fn message(&self) -> Result<Message, DecodeError> {
         let len = match *self.inner {
@@ -154,13 +175,13 @@ impl BundleAdd {
     }
 }
 
-impl From<BundleControl> for super::Body {
+impl From<BundleControl> for Body {
     fn from(control: BundleControl) -> Self {
         Self::Experimenter(Experimenter::BundleControl(control))
     }
 }
 
-impl From<BundleAdd> for super::Body {
+impl From<BundleAdd> for Body {
     fn from(add: BundleAdd) -> Self {
         Self::Experimenter(Experimenter::BundleAdd(add))
     }

@@ -6,6 +6,7 @@ use crate::action::{Action, Instruction};
 use crate::flow_match::Match;
 use crate::types::{BufferId, Cookie, GroupId, PortNo, TableId};
 use crate::wire::macros::{wire_code, wire_flags, wire_struct};
+use crate::wire::{DecodeError, Reader};
 
 wire_code! {
     /// What to do (`ofp_flow_mod_command`).
@@ -48,6 +49,22 @@ pub struct FlowKey {
     pub priority: u16,
     /// Which packets.
     pub matches: Match,
+}
+
+impl FlowKey {
+    /// Appends the key as bytes, which are the same for keys that are equal, and for no others.
+    #[inline]
+    pub fn pack(&self, out: &mut Vec<u8>) {
+        let [a, b] = self.priority.to_be_bytes();
+        out.extend_from_slice(&[self.table_id.0, a, b]);
+        out.extend_from_slice(self.matches.canonical_bytes());
+    }
+
+    /// The key whose bytes these are.
+    pub fn unpack(packed: &[u8]) -> Result<Self, DecodeError> {
+        let mut r = Reader::new("FlowKey", packed);
+        Ok(Self { table_id: r.get()?, priority: r.get()?, matches: Match::decode_fields(r)? })
+    }
 }
 
 wire_struct! {

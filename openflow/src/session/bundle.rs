@@ -1,17 +1,17 @@
-//! Bundles on their way: open, all messages and close go out at once; commit only when the close has been answered
-//! without a refusal before it, since a datapath would commit what is left of a bundle after one.
+//! Bundles on their way: open, all messages and close go out without waiting for answers; commit only when the close has
+//! been answered without a refusal before it, since a datapath would commit what is left of a bundle after one.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::time::Instant;
 
 use super::event::{BundleError, Event};
-use super::output::Output;
+use super::output::CHUNK;
 use super::take_xids;
 use crate::message::error::ErrorMessage;
 use crate::message::experimenter::{BundleAdd, BundleControl, BundleControlType, BundleFlags, BundleId};
-use crate::message::{Body, Message};
+use crate::message::{self, Body};
 use crate::types::Xid;
-use crate::wire::EncodeError;
 
 /// All or nothing, in the order given.
 const FLAGS: BundleFlags = BundleFlags(BundleFlags::ATOMIC.0 | BundleFlags::ORDERED.0);
@@ -20,6 +20,8 @@ const FLAGS: BundleFlags = BundleFlags(BundleFlags::ATOMIC.0 | BundleFlags::ORDE
 pub(super) struct Bundles {
     last_id: u32,
     open: HashMap<BundleId, Bundle>,
+    /// Those whose time was up in the middle, of which nothing is to stay in the datapath; and the xid to say so.
+    abandoned: HashMap<BundleId, Xid>,
 }
 
 #[derive(Debug)]
@@ -27,16 +29,25 @@ struct Bundle {
     /// Of the open request; those of the messages follow, then that of the close request.
     first: Xid,
     count: u32,
+    /// What of it has not been encoded.
+    unsent: Option<Unsent>,
     /// Of the commit or discard request, once it is sent.
     last: Option<Xid>,
     stage: Stage,
-    refusal: Option<(Option<usize>, ErrorMessage)>,
+    /// Why it will not be committed, and which message is to blame.
+    trouble: Option<(Option<usize>, BundleError)>,
     deadline: Instant,
+}
+
+struct Unsent {
+    messages: Box<dyn Iterator<Item = Body> + Send>,
+    /// How many requests have been encoded, the first to open the bundle.
+    encoded: u32,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Stage {
-    /// The answer to the close request is awaited.
+    /// Messages go out, or the answer to the close request is awaited.
     Closing,
     /// The answer to the commit request is awaited.
     Committing,
@@ -61,6 +72,11 @@ enum Part {
 }
 
 impl Bundle {
+    /// The xid of the close request, or of a discard request in its place.
+    fn end(&self) -> Xid {
+        Xid(self.first.0 + self.count + 1)
+    }
+
     fn part(&self, xid: Xid) -> Option<Part> {
         if self.last == Some(xid) {
             return Some(Part::Last);
@@ -75,28 +91,54 @@ impl Bundle {
 }
 
 impl Bundles {
-    /// Encodes open request, messages and close request, or says why it cannot be.
+    /// Takes a bundle, of which [`encode`](Self::encode) makes the bytes.
     pub(super) fn open(
         &mut self,
         deadline: Instant,
         next_xid: &mut u32,
-        messages: impl IntoIterator<Item = Body>,
-    ) -> (BundleId, Result<Output, Event>) {
+        messages: impl ExactSizeIterator<Item = Body> + Send + 'static,
+    ) -> BundleId {
         self.last_id = self.last_id.wrapping_add(1);
         let id = BundleId(self.last_id);
-        let messages: Vec<_> = messages.into_iter().collect();
-        let count = u32::try_from(messages.len()).unwrap_or(u32::MAX - 2).min(u32::MAX - 2);
-        let first = take_xids(next_xid, count + 2);
-        let result = encode(id, first, messages).map_err(|(index, error)| Event::BundleFailed {
-            id,
-            index,
-            error: BundleError::TooLong(error),
-        });
-        if result.is_ok() {
-            let bundle = Bundle { first, count, last: None, stage: Stage::Closing, refusal: None, deadline };
-            self.open.insert(id, bundle);
+        let count = u32::try_from(messages.len()).unwrap_or(u32::MAX).min(u32::MAX - 2);
+        let bundle = Bundle {
+            first: take_xids(next_xid, count + 2),
+            count,
+            unsent: Some(Unsent { messages: Box::new(messages.take(count as usize)), encoded: 0 }),
+            last: None,
+            stage: Stage::Closing,
+            trouble: None,
+            deadline,
+        };
+        self.open.insert(id, bundle);
+        id
+    }
+
+    /// Appends the next piece of a bundle; whether more is to come. What has had trouble is not sent to its end.
+    pub(super) fn encode(&mut self, id: BundleId, out: &mut Vec<u8>) -> bool {
+        if let Some(xid) = self.abandoned.remove(&id) {
+            put_control(id, BundleControlType::DISCARD_REQUEST, xid, out);
         }
-        (id, result)
+        let Some(bundle) = self.open.get_mut(&id) else { return false };
+        let Some(mut unsent) = bundle.unsent.take() else { return false };
+        let result = match bundle.trouble {
+            None => unsent.encode(id, bundle.first, out),
+            Some(_) => Ok(Some(BundleControlType::DISCARD_REQUEST)),
+        };
+        let end = result.unwrap_or_else(|trouble| {
+            bundle.trouble.get_or_insert(trouble);
+            Some(BundleControlType::DISCARD_REQUEST)
+        });
+        let Some(end) = end else {
+            bundle.unsent = Some(unsent);
+            return true;
+        };
+        let xid = bundle.end();
+        if end == BundleControlType::DISCARD_REQUEST {
+            (bundle.last, bundle.stage) = (Some(xid), Stage::Discarding);
+        }
+        put_control(id, end, xid, out);
+        false
     }
 
     /// Whether `xid` is of a request of some bundle.
@@ -135,7 +177,7 @@ impl Bundles {
             Part::Open | Part::Close | Part::Last => None,
         };
         // The first refusal is the cause, and the others follow from it.
-        bundle.refusal.get_or_insert_with(|| (index, error.clone()));
+        bundle.trouble.get_or_insert_with(|| (index, BundleError::Refused(error.clone())));
         Some(match (part, bundle.stage) {
             (Part::Close, Stage::Closing) => self.closed(id),
             (Part::Last, _) => self.failed(id),
@@ -144,8 +186,8 @@ impl Bundles {
     }
 
     fn closed(&self, id: BundleId) -> Step {
-        let refused = self.open.get(&id).is_some_and(|bundle| bundle.refusal.is_some());
-        let (ty, stage) = match refused {
+        let troubled = self.open.get(&id).is_some_and(|bundle| bundle.trouble.is_some());
+        let (ty, stage) = match troubled {
             true => (BundleControlType::DISCARD_REQUEST, Stage::Discarding),
             false => (BundleControlType::COMMIT_REQUEST, Stage::Committing),
         };
@@ -153,10 +195,8 @@ impl Bundles {
     }
 
     fn failed(&mut self, id: BundleId) -> Step {
-        match self.open.remove(&id).and_then(|bundle| bundle.refusal) {
-            Some((index, error)) => {
-                Step::Done(Box::new(Event::BundleFailed { id, index, error: BundleError::Refused(error) }))
-            }
+        match self.open.remove(&id).and_then(|bundle| bundle.trouble) {
+            Some((index, error)) => Step::Done(Box::new(Event::BundleFailed { id, index, error })),
             None => Step::Nothing,
         }
     }
@@ -164,13 +204,15 @@ impl Bundles {
     /// The bundles whose time is up by `now`.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<Event> {
         let late: Vec<_> = self.open.iter().filter(|(_, b)| b.deadline <= now).map(|(id, _)| *id).collect();
-        late.into_iter()
-            .filter_map(|id| self.open.remove(&id).map(|bundle| (id, bundle)))
-            .map(|(id, bundle)| match bundle.refusal {
-                Some((index, error)) => Event::BundleFailed { id, index, error: BundleError::Refused(error) },
-                None => Event::BundleFailed { id, index: None, error: BundleError::TimedOut },
-            })
-            .collect()
+        let late = late.into_iter().filter_map(|id| self.open.remove(&id).map(|bundle| (id, bundle)));
+        late.map(|(id, bundle)| {
+            if bundle.unsent.as_ref().is_some_and(|unsent| unsent.encoded > 0) {
+                self.abandoned.insert(id, bundle.end());
+            }
+            let (index, error) = bundle.trouble.unwrap_or((None, BundleError::TimedOut));
+            Event::BundleFailed { id, index, error }
+        })
+        .collect()
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -183,22 +225,42 @@ impl Bundles {
     }
 }
 
+impl Unsent {
+    /// Appends what is next, about a piece; the request that is left to be made when that was all of it.
+    fn encode(
+        &mut self,
+        id: BundleId,
+        first: Xid,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<BundleControlType>, (Option<usize>, BundleError)> {
+        if self.encoded == 0 {
+            put_control(id, BundleControlType::OPEN_REQUEST, first, out);
+            self.encoded = 1;
+        }
+        while out.len() < CHUNK {
+            let Some(body) = self.messages.next() else { return Ok(Some(BundleControlType::CLOSE_REQUEST)) };
+            let (index, xid) = (self.encoded as usize - 1, Xid(first.0 + self.encoded));
+            BundleAdd::encode_around(id, FLAGS, xid, &body, out)
+                .map_err(|error| (Some(index), BundleError::TooLong(error)))?;
+            self.encoded += 1;
+        }
+        Ok(None)
+    }
+}
+
+impl fmt::Debug for Unsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unsent").field("encoded", &self.encoded).finish_non_exhaustive()
+    }
+}
+
 fn control(bundle_id: BundleId, ty: BundleControlType) -> BundleControl {
     BundleControl { bundle_id, ty, flags: FLAGS, properties: Default::default() }
 }
 
-fn encode(id: BundleId, first: Xid, messages: Vec<Body>) -> Result<Output, (Option<usize>, EncodeError)> {
-    let mut output = Output::default();
-    let whole = |error| (None, error);
-    output.put(first, &control(id, BundleControlType::OPEN_REQUEST).into()).map_err(whole)?;
-    let mut xid = first;
-    for (index, body) in messages.into_iter().enumerate() {
-        xid = Xid(xid.0 + 1);
-        let this = |error| (Some(index), error);
-        let add = BundleAdd::new(id, FLAGS, &Message { xid, body }).map_err(this)?;
-        output.put(xid, &add.into()).map_err(this)?;
+/// A fixed length is never too long.
+fn put_control(id: BundleId, ty: BundleControlType, xid: Xid, out: &mut Vec<u8>) {
+    if let Err(error) = message::encode(xid, &control(id, ty).into(), out) {
+        debug_assert!(false, "a bundle control is too long: {error}");
     }
-    let close = control(id, BundleControlType::CLOSE_REQUEST);
-    output.put(Xid(xid.0 + 1), &close.into()).map_err(whole)?;
-    Ok(output)
 }

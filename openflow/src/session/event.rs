@@ -70,7 +70,7 @@ pub enum BundleError {
     /// The datapath refused a message, or the bundle.
     #[error(transparent)]
     Refused(ErrorMessage),
-    /// A message is too long to be sent; none was sent.
+    /// A message is too long to be sent.
     #[error(transparent)]
     TooLong(EncodeError),
     /// No reply in time. If only the last reply was lost, the messages may be applied after all: dump and compare.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 pub use event::{SwitchError, SwitchEvent};
 
-use super::output::Output;
+use super::output::{Output, Piece};
 use bytes::Bytes;
 
 use crate::framer::{Framer, split_message};
@@ -303,7 +303,11 @@ impl SwitchSession {
 
     /// The next piece of output, of about 64 KiB or less.
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
-        self.output.pop()
+        match self.output.pop()? {
+            Piece::Bytes(bytes) => Some(bytes),
+            // A datapath has none to send.
+            Piece::Bundle(_) => None,
+        }
     }
 
     /// Takes back what [`poll_transmit`](Self::poll_transmit) gave, once it is written, so that output to come needs no new

@@ -240,7 +240,7 @@ fn answer(id: BundleId, ty: BundleControlType) -> Body {
     BundleControl { bundle_id: id, ty, flags: Default::default(), properties: Default::default() }.into()
 }
 
-fn mods(n: u16) -> impl Iterator<Item = Body> {
+fn mods(n: u16) -> impl ExactSizeIterator<Item = Body> {
     (0..n).map(|n| FlowMod::add(0, n, Match::any()).into())
 }
 
@@ -309,7 +309,7 @@ fn a_bundle_that_is_not_answered_fails_in_time() {
 #[test]
 fn an_echo_is_answered_in_the_middle_of_a_large_bundle() {
     let mut pair = Pair::ready();
-    pair.session.bundle(pair.now, (0..5).flat_map(|_| mods(20_000)));
+    pair.session.bundle(pair.now, (0..100_000).map(|n| FlowMod::add(0, n as u16, Match::any()).into()));
     let first = pair.session.poll_transmit().unwrap();
     assert!(first.len() <= output::CHUNK + 200, "{}", first.len());
     pair.say(9, Body::EchoRequest(b"now"[..].into())).unwrap();
@@ -317,6 +317,80 @@ fn an_echo_is_answered_in_the_middle_of_a_large_bundle() {
     assert_eq!(Message::decode(&next).unwrap(), Message::new(9, Body::EchoReply(b"now"[..].into())));
     pair.framer.feed(&first);
     assert_eq!(pair.sent().len(), 100_002);
+}
+
+/// A message that is longer than OpenFlow allows.
+fn too_long() -> Body {
+    FlowMod::add(0, 1, Match::any()).apply((0..5000).map(|_| crate::Action::output(1))).into()
+}
+
+fn control_of(message: &Message) -> Option<BundleControlType> {
+    match &message.body {
+        Body::Experimenter(Experimenter::BundleControl(control)) => Some(control.ty),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_message_that_is_too_long_discards_its_bundle_however_much_of_it_is_sent() {
+    for before in [0, 2, 5000] {
+        let mut pair = Pair::ready();
+        let messages: Vec<Body> = mods(before).chain([too_long()]).chain(mods(3)).collect();
+        let id = pair.session.bundle(pair.now, messages);
+        let after = pair.session.barrier(pair.now);
+        let sent = pair.sent();
+        let (last, others) = sent.split_last().unwrap();
+        assert_eq!(
+            (last.xid, &last.body),
+            (after, &Body::BarrierRequest),
+            "in the order in which they were given"
+        );
+        let (discard, adds) = others.split_last().unwrap();
+        assert_eq!(control_of(&adds[0]), Some(BundleControlType::OPEN_REQUEST));
+        assert_eq!(adds.len(), 1 + usize::from(before), "and nothing after it");
+        assert_eq!(control_of(discard), Some(BundleControlType::DISCARD_REQUEST));
+        assert_eq!(pair.events(), [], "not before it is known that nothing stays");
+        pair.say(discard.xid, answer(id, BundleControlType::DISCARD_REPLY)).unwrap();
+        let events = pair.events();
+        let [Event::BundleFailed { index, error: BundleError::TooLong(_), .. }] = events[..] else {
+            panic!("{events:?}")
+        };
+        assert_eq!(index, Some(usize::from(before)));
+    }
+}
+
+#[test]
+fn what_is_left_of_a_bundle_is_not_sent_after_a_refusal() {
+    let mut pair = Pair::ready();
+    let id = pair.session.bundle(pair.now, mods(20_000));
+    let first = pair.session.poll_transmit().unwrap();
+    pair.framer.feed(&first);
+    pair.say(pair.session.next_xid - 20_002 + 1, Body::Error(refusal())).unwrap();
+    let sent = pair.sent();
+    assert!(sent.len() < 2000, "{}", sent.len());
+    let discard = sent.last().unwrap();
+    assert_eq!(control_of(discard), Some(BundleControlType::DISCARD_REQUEST));
+    pair.say(discard.xid, answer(id, BundleControlType::DISCARD_REPLY)).unwrap();
+    let error = BundleError::Refused(refusal());
+    assert_eq!(pair.events(), [Event::BundleFailed { id, index: Some(0), error }]);
+}
+
+#[test]
+fn a_bundle_whose_time_is_up_in_the_middle_is_discarded_once() {
+    let mut pair = Pair::ready();
+    pair.session.config.probe_interval = Duration::from_secs(3600);
+    let late = pair.session.bundle(pair.now, mods(20_000));
+    let unbegun = pair.session.bundle(pair.now, mods(1));
+    let first = pair.session.poll_transmit().unwrap();
+    pair.framer.feed(&first);
+    pair.pass(Duration::from_secs(60)).unwrap();
+    let failed = |id| Event::BundleFailed { id, index: None, error: BundleError::TimedOut };
+    let mut events = pair.events();
+    events.sort_by_key(|event| !matches!(event, Event::BundleFailed { id, .. } if *id == late));
+    assert_eq!(events, [failed(late), failed(unbegun)]);
+    let sent = pair.sent();
+    let controls: Vec<_> = sent.iter().filter_map(control_of).collect();
+    assert_eq!(controls, [BundleControlType::OPEN_REQUEST, BundleControlType::DISCARD_REQUEST]);
 }
 
 #[test]

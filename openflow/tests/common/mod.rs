@@ -206,6 +206,7 @@ impl Datapath {
     }
 
     pub fn bundle(&mut self, messages: impl IntoIterator<Item = Body>) -> Event {
+        let messages: Vec<Body> = messages.into_iter().collect();
         let bundle = self.session.bundle(Instant::now(), messages);
         self.wait(|event| match event {
             Event::BundleCommitted { id } | Event::BundleFailed { id, .. } => *id == bundle,
