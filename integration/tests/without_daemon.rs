@@ -98,6 +98,26 @@ async fn what_a_switch_that_hangs_does_not_finish_is_not_reported_done() {
 }
 
 #[tokio::test]
+async fn flow_entries_of_others_outlive_the_adoption_of_their_bridge() {
+    let host = host(HostOptions::default()).await;
+    vsctl(&host, &["add-br", "br1", "--", "set", "bridge", "br1", "datapath_type=netdev"]).await;
+    let flows = async || ofctl(&host, &["-OOpenFlow13", "--no-stats", "dump-flows", "br1"]).await;
+    assert!(flows().await.contains("actions=NORMAL"), "Open vSwitch has made the one of its own");
+    let theirs = [
+        "cookie=0x7, table=0, priority=9,udp,tp_dst=53 actions=drop",
+        "cookie=0x8, table=9, idle_timeout=600, priority=1,ip,nw_dst=192.0.2.1 actions=output:7",
+    ];
+    for flow in theirs {
+        ofctl(&host, &["-OOpenFlow13", "add-flow", "br1", &flow.replacen(" actions", ",actions", 1)]).await;
+    }
+    run(&host, &["adopt", "br1"]).await.unwrap();
+    let after = flows().await;
+    assert!(theirs.iter().all(|flow| after.contains(flow)), "{after}");
+    assert!(!after.contains("actions=NORMAL"), "{after}");
+    assert!(after.contains("cookie=0xf10f000000000000"), "{after}");
+}
+
+#[tokio::test]
 async fn a_refused_port_leaves_the_daemon_idle() {
     let host = host(HostOptions::default()).await;
     run(&host, &["add-br", "br0", "--datapath=netdev"]).await.unwrap();

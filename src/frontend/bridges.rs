@@ -2,18 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::mpsc;
 
 use crate::docker::Docker;
 use crate::model::{BridgeSpec, LinkName, Owner, Remote, Sandbox, Tunnel};
+use crate::openflow::ForeignFlows;
 use crate::ovsdb::TakenUp;
 use crate::reconciler::{Change, Outcome};
 use crate::refused::Refused;
 
 use super::{Frontend, LOOKUPS_AT_ONCE, sandbox_of};
+
+/// How long giving back a bridge may take that could not be adopted.
+const UNDO_TIME: Duration = Duration::from_secs(5);
 
 impl Frontend {
     pub(super) async fn add_br(&self, spec: BridgeSpec, deadline: Instant) -> Result<Outcome, Refused> {
@@ -84,19 +88,55 @@ impl Frontend {
         let bridge = rows.bridges.get(&name).ok_or_else(|| Refused::no_such_bridge(&name))?;
         if !bridge.managed {
             self.check_vswitchd([&name].into_iter()).await?;
+            let foreign = self.foreign_flows(&name, deadline).await?;
             let (revision, before) = database.adopt_bridge(bridge.row).await?;
             // The flow entries go in only when the switch has dropped its own for the changed fail mode.
-            let adopted = match database.taken_up(None, revision, deadline).await {
-                TakenUp::Late => Err(late(&name)),
-                _ => self.settle(name, deadline).await,
+            let adopted = match self.put_back(&foreign, &name, revision, deadline).await {
+                Ok(()) => self.settle(name.clone(), deadline).await,
+                Err(refused) => Err(refused),
             };
             if adopted.is_err() {
                 // It would forward nothing: better as it was.
-                let _ = database.give_bridge_back(bridge.row, before).await;
+                if let Ok(revision) = database.give_bridge_back(bridge.row, before).await {
+                    let _ = self.put_back(&foreign, &name, revision, Instant::now() + UNDO_TIME).await;
+                }
             }
             return adopted;
         }
         self.settle(name, deadline).await
+    }
+
+    /// The flow entries of others, which Open vSwitch drops when the fail mode changes.
+    async fn foreign_flows(&self, name: &LinkName, deadline: Instant) -> Result<ForeignFlows, Refused> {
+        let read = ForeignFlows::read(&self.shells.rundir, name);
+        match tokio::time::timeout_at(deadline.into(), read).await {
+            Ok(Ok(foreign)) => Ok(foreign),
+            Ok(Err(error)) => Err(Refused::other(format!(
+                "the flow entries of {name} cannot be read, and would be lost: {error}; \
+                 does the bridge speak OpenFlow 1.3? see `ovs-vsctl get bridge {name} protocols`"
+            ))),
+            Err(_) => Err(late(name)),
+        }
+    }
+
+    /// Has them there again when the switch has changed the bridge.
+    async fn put_back(
+        &self,
+        foreign: &ForeignFlows,
+        name: &LinkName,
+        revision: i64,
+        deadline: Instant,
+    ) -> Result<(), Refused> {
+        if let TakenUp::Late = self.shells.database.taken_up(None, revision, deadline).await {
+            return Err(late(name));
+        }
+        match tokio::time::timeout_at(deadline.into(), foreign.put_back(&self.shells.rundir, name)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => {
+                Err(Refused::other(format!("the flow entries that {name} had cannot be put back: {error}")))
+            }
+            Err(_) => Err(late(name)),
+        }
     }
 
     pub(super) async fn add_tunnel(

@@ -2,6 +2,7 @@
 
 mod channel;
 mod exchange;
+mod foreign;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,6 +15,7 @@ use crate::state::{FlowChanges, Installed};
 
 pub use channel::Messages;
 pub use exchange::{Exchange, OpenFlowError, read_counters, read_flows};
+pub use foreign::ForeignFlows;
 
 /// The orders that may wait for a channel: the reconciler gives the next when the one before is answered.
 const ORDERS: usize = 1;

@@ -96,7 +96,8 @@ impl Database {
     }
 
     /// Has a bridge forward as it did before it was adopted.
-    pub async fn give_bridge_back(&self, row: Uuid, before: Forwarding) -> Result<(), TransactionFailed> {
+    /// Returns the configuration's number.
+    pub async fn give_bridge_back(&self, row: Uuid, before: Forwarding) -> Result<i64, TransactionFailed> {
         let mut transaction = self.transaction();
         let bridge = || Where::<Bridge>::row(row);
         transaction.update(bridge(), [Bridge::FAIL_MODE.set(before.fail_mode)]);
@@ -104,7 +105,7 @@ impl Database {
         if let Some(mark) = before.mark {
             transaction.mutate(bridge(), [Bridge::EXTERNAL_IDS.insert([(marks::BRIDGE, mark)])]);
         }
-        self.commit_revision(transaction).await.map(drop)
+        self.commit_revision(transaction).await
     }
 
     /// Keeps the containers of a network apart, or no more.
