@@ -7,9 +7,10 @@ use std::hash::{Hash, Hasher};
 
 use smallvec::SmallVec;
 
-use crate::oxm::{OxmField, RawField, are_canonical};
+use crate::oxm::{OxmField, OxmId, RawField, are_canonical};
 use crate::types::{EthType, IpProto, PortNo};
 use crate::wire::{DecodeError, Reader, Reason, Wire, put_padding};
+use prerequisites::Given;
 
 /// `OFPMT_OXM`, the only type of match in OpenFlow 1.3.
 const OXM_MATCH: u16 = 1;
@@ -50,6 +51,11 @@ impl Match {
     /// The fields in canonical order.
     pub fn fields(&self) -> Fields<'_> {
         Fields(&self.fields)
+    }
+
+    /// Which fields they are, without their values.
+    pub fn ids(&self) -> impl Iterator<Item = OxmId> {
+        raw_fields(&self.fields).map(|(_, raw)| raw.id())
     }
 
     /// Whether it matches every packet.
@@ -226,6 +232,8 @@ pub enum BuildMatchError {
 #[must_use]
 pub struct MatchBuilder {
     matches: Match,
+    /// The rank of the last field; 0 is none's.
+    last: u64,
     /// The first field that was given twice.
     twice: Option<&'static str>,
 }
@@ -243,12 +251,17 @@ impl MatchBuilder {
     fn insert(&mut self, field: &OxmField) {
         let rank = field.id().rank();
         let fields = &mut self.matches.fields;
+        // Most are given in order.
+        if rank > self.last {
+            self.last = rank;
+            fields.extend_from_slice(&field.wire_bytes());
+            return;
+        }
         let place =
             raw_fields(fields).map(|(at, raw)| (at, raw.id().rank())).find(|(_, other)| rank <= *other);
         match place {
-            None => fields.extend_from_slice(&field.wire_bytes()),
-            Some((_, other)) if other == rank => self.twice = self.twice.or(Some(field.name())),
-            Some((at, _)) => fields.insert_from_slice(at, &field.wire_bytes()),
+            Some((at, other)) if other != rank => fields.insert_from_slice(at, &field.wire_bytes()),
+            _ => self.twice = self.twice.or(Some(field.name())),
         }
     }
 
@@ -312,9 +325,9 @@ impl MatchBuilder {
         if let Some(field) = self.twice {
             return Err(BuildMatchError::Duplicate { field });
         }
-        let fields = self.matches.fields();
-        for field in fields.clone() {
-            if let Some(needs) = prerequisites::missing(&field, &fields) {
+        let given = Given::of(self.matches.fields());
+        for field in self.matches.fields() {
+            if let Some(needs) = given.lacks(&field) {
                 return Err(BuildMatchError::MissingPrerequisite { field: field.name(), needs });
             }
         }

@@ -56,7 +56,7 @@ pub use message::multipart::{
 pub use message::packet::{PacketIn, PacketInReason, PacketOut};
 pub use message::port::{Port, PortConfig, PortReason, PortState, PortStats, PortStatus};
 pub use message::{Body, Message};
-pub use oxm::{CtState, Masked, OxmField, OxmHeader, TcpFlags};
+pub use oxm::{CtState, Masked, OxmField, OxmHeader, OxmId, TcpFlags};
 
 pub use session::switch::{SwitchError, SwitchEvent, SwitchSession, SwitchSessionConfig};
 pub use session::{BundleError, Event, RequestError, Session, SessionConfig, SessionError};

@@ -33,7 +33,7 @@ pub fn endpoint_flows(attachment: &Attachment, port: PortNo) -> Result<Vec<Flow>
     let from = || Match::builder().in_port(port).eth_src(mac);
     let enter = |vlan: Vlan| u64::from(vlan.id()) | FROM_ENDPOINT;
     let to_port = || Action::set_field(OxmField::Reg0(port.0.into()));
-    let mut flows = Vec::new();
+    let mut flows = Vec::with_capacity(3 * (attachment.addresses.len() + 2) + 4 * attachment.trunks.len());
     let mut add = |table, priority, matches, does| {
         flows.push(Flow::new(table, priority, cookie, matches, does)?);
         Ok(())

@@ -55,8 +55,9 @@ impl Flow {
     ) -> Result<Self, UndeclaredFlow> {
         let matches =
             matches.build().map_err(|source| UndeclaredFlow::Match { table: table.name, source })?;
-        if let Some(field) = matches.fields().find(|field| !table.matches.contains(&field.name())) {
-            return Err(UndeclaredFlow::Field { table: table.name, field: field.name() });
+        if let Some(field) = matches.ids().find(|field| !table.matches.contains(field)) {
+            let field = field.name().unwrap_or("an unknown field");
+            return Err(UndeclaredFlow::Field { table: table.name, field });
         }
         if let Some(to) = does.goes_to.filter(|to| !table.goes_to.contains(&to.0)) {
             return Err(UndeclaredFlow::GoTo { table: table.name, to });

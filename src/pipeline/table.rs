@@ -1,6 +1,6 @@
 //! The tables, each with what its entries may match and where they may go on.
 
-use flowport_openflow::TableId;
+use flowport_openflow::{OxmId, TableId};
 
 /// A declared table.
 #[derive(Debug, PartialEq, Eq)]
@@ -9,8 +9,8 @@ pub struct Table {
     pub id: TableId,
     /// Its name.
     pub name: &'static str,
-    /// The fields that its entries may match, in the spelling of OpenFlow 1.3.5 table 12.
-    pub matches: &'static [&'static str],
+    /// The fields that its entries may match.
+    pub matches: &'static [OxmId],
     /// The tables that its entries may go on to.
     pub goes_to: &'static [u8],
 }
@@ -28,7 +28,7 @@ impl Table {
 pub const CLASSIFY: Table = Table {
     id: TableId(0),
     name: "classify",
-    matches: &["in_port", "vlan_vid", "tunnel_id"],
+    matches: &[OxmId::IN_PORT, OxmId::VLAN_VID, OxmId::TUNNEL_ID],
     goes_to: &[1, 2],
 };
 
@@ -37,17 +37,17 @@ pub const GUARD: Table = Table {
     id: TableId(1),
     name: "guard",
     matches: &[
-        "metadata",
-        "in_port",
-        "eth_src",
-        "eth_type",
-        "arp_spa",
-        "arp_sha",
-        "ipv4_src",
-        "ipv6_src",
-        "ip_proto",
-        "icmpv6_type",
-        "ipv6_nd_target",
+        OxmId::METADATA,
+        OxmId::IN_PORT,
+        OxmId::ETH_SRC,
+        OxmId::ETH_TYPE,
+        OxmId::ARP_SPA,
+        OxmId::ARP_SHA,
+        OxmId::IPV4_SRC,
+        OxmId::IPV6_SRC,
+        OxmId::IP_PROTO,
+        OxmId::ICMPV6_TYPE,
+        OxmId::IPV6_ND_TARGET,
     ],
     goes_to: &[2],
 };
@@ -57,14 +57,14 @@ pub const RESPOND: Table = Table {
     id: TableId(2),
     name: "respond",
     matches: &[
-        "metadata",
-        "eth_dst",
-        "eth_type",
-        "arp_op",
-        "arp_tpa",
-        "ip_proto",
-        "icmpv6_type",
-        "ipv6_nd_target",
+        OxmId::METADATA,
+        OxmId::ETH_DST,
+        OxmId::ETH_TYPE,
+        OxmId::ARP_OP,
+        OxmId::ARP_TPA,
+        OxmId::IP_PROTO,
+        OxmId::ICMPV6_TYPE,
+        OxmId::IPV6_ND_TARGET,
     ],
     goes_to: &[3, 5, 7],
 };
@@ -74,32 +74,32 @@ pub const POLICY: Table = Table {
     id: TableId(3),
     name: "policy",
     matches: &[
-        "metadata",
-        "in_port",
-        "eth_dst",
-        "eth_type",
-        "ip_proto",
-        "tcp_src",
-        "tcp_dst",
-        "udp_src",
-        "udp_dst",
-        "icmpv6_type",
-        "ct_state",
+        OxmId::METADATA,
+        OxmId::IN_PORT,
+        OxmId::ETH_DST,
+        OxmId::ETH_TYPE,
+        OxmId::IP_PROTO,
+        OxmId::TCP_SRC,
+        OxmId::TCP_DST,
+        OxmId::UDP_SRC,
+        OxmId::UDP_DST,
+        OxmId::ICMPV6_TYPE,
+        OxmId::CT_STATE,
     ],
     goes_to: &[4],
 };
 
 /// Who is it for?
 pub const FORWARD: Table =
-    Table { id: TableId(4), name: "forward", matches: &["metadata", "eth_dst"], goes_to: &[5, 6] };
+    Table { id: TableId(4), name: "forward", matches: &[OxmId::METADATA, OxmId::ETH_DST], goes_to: &[5, 6] };
 
 /// Who else might want it?
 pub const FLOOD: Table =
-    Table { id: TableId(5), name: "flood", matches: &["metadata", "eth_dst"], goes_to: &[] };
+    Table { id: TableId(5), name: "flood", matches: &[OxmId::METADATA, OxmId::ETH_DST], goes_to: &[] };
 
 /// May the endpoint have it?
-pub const OUTPUT: Table = Table { id: TableId(6), name: "output", matches: &["metadata"], goes_to: &[] };
+pub const OUTPUT: Table = Table { id: TableId(6), name: "output", matches: &[OxmId::METADATA], goes_to: &[] };
 
 /// How does it go back?
 pub const RETURN: Table =
-    Table { id: TableId(7), name: "return", matches: &["in_port", "metadata"], goes_to: &[] };
+    Table { id: TableId(7), name: "return", matches: &[OxmId::IN_PORT, OxmId::METADATA], goes_to: &[] };

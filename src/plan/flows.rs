@@ -12,7 +12,7 @@ use crate::pipeline::{
 };
 
 use crate::state::{
-    BridgePort, Datapath, Desired, FlowChanges, Installed, Lookup, Observed, Place, PortKind, Scope,
+    BridgePort, Datapath, Desired, FlowChanges, Installed, Lookup, Observed, Place, PortKind, PortRow, Scope,
 };
 
 /// What the datapath of a managed bridge is to hold, kept from round to round so that a change costs what it touches.
@@ -72,12 +72,13 @@ impl FlowPlan {
             network.hosts.insert(port);
             network.members.insert(Receiver { port, tagged: false });
         }
-        for endpoint in observed.ports.keys() {
-            if let Some(wanted) = wanted(desired, observed, bridge, *endpoint) {
-                plan.join(&wanted);
-                plan.endpoints.insert(*endpoint, wanted);
-            }
-        }
+        let all = observed.ports.iter();
+        let wanted = all.filter_map(|(endpoint, row)| {
+            Some((*endpoint, wanted(desired, observed, bridge, *endpoint, row)?))
+        });
+        plan.endpoints = wanted.collect();
+        let places: Vec<_> = plan.endpoints.values().flat_map(Wanted::places).collect();
+        places.into_iter().for_each(|place| plan.join(place));
         Some(plan)
     }
 
@@ -97,7 +98,8 @@ impl FlowPlan {
         let mut ports: BTreeMap<Vlan, BTreeSet<PortNo>> = BTreeMap::new();
         let mut joining = Vec::new();
         for endpoint in endpoints {
-            let now = wanted(desired, observed, bridge, *endpoint);
+            let row = observed.ports.get(endpoint);
+            let now = row.and_then(|row| wanted(desired, observed, bridge, *endpoint, row));
             let before = self.endpoints.get(endpoint);
             if now.as_ref() == before {
                 continue;
@@ -117,7 +119,7 @@ impl FlowPlan {
             if now.attachment.networks().any(|vlan| !self.networks.contains_key(&vlan)) {
                 return None;
             }
-            self.join(&now);
+            now.places().for_each(|place| self.join(place));
             self.endpoints.insert(endpoint, now);
         }
         let is_used =
@@ -150,13 +152,11 @@ impl FlowPlan {
         self.networks.entry(vlan).or_insert_with(|| Network { vlan, isolated, ..Network::default() })
     }
 
-    fn join(&mut self, wanted: &Wanted) {
-        for (vlan, receiver, is_open) in wanted.places() {
-            let network = self.network(vlan);
-            network.members.insert(receiver);
-            if is_open {
-                network.open.insert(receiver);
-            }
+    fn join(&mut self, (vlan, receiver, is_open): (Vlan, Receiver, bool)) {
+        let network = self.network(vlan);
+        network.members.insert(receiver);
+        if is_open {
+            network.open.insert(receiver);
         }
     }
 
@@ -246,13 +246,17 @@ impl FlowPlan {
 /// How many members a network may have for all its groups to be looked at whenever one of them comes or goes.
 const FEW: usize = 256;
 
-fn wanted(desired: &Desired, observed: &Observed, bridge: &LinkName, endpoint: EndpointId) -> Option<Wanted> {
-    let row = observed.ports.get(&endpoint).filter(|row| row.bridge == *bridge)?;
-    let port = PortNo(row.port_no()?);
+fn wanted(
+    desired: &Desired,
+    observed: &Observed,
+    bridge: &LinkName,
+    endpoint: EndpointId,
+    row: &PortRow,
+) -> Option<Wanted> {
+    let port = PortNo(row.port_no().filter(|_| row.bridge == *bridge)?);
     let in_scope = desired.scope.holds(endpoint);
     let attachment = match in_scope {
-        true if !desired.wants(endpoint, observed) => return None,
-        true => desired.attachments.get(&endpoint).unwrap_or(&row.attachment),
+        true => desired.wanted(endpoint, observed)?,
         false => &row.attachment,
     };
     let attachment = Arc::clone(attachment);

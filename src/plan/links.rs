@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::model::{Attachment, EndpointId};
+use crate::model::{Attachment, EndpointId, Sandbox};
 use crate::state::{Desired, LinkEffect, Observed};
 
 /// The change of the endpoint's link that this round can begin.
 pub fn link(desired: &Desired, observed: &Observed, endpoint: EndpointId) -> Option<LinkEffect> {
-    match desired.wanted(endpoint, observed) {
-        Some(attachment) => of_wanted(observed, endpoint, attachment),
+    match desired.running(endpoint, observed).filter(|_| desired.scope.holds(endpoint)) {
+        Some((attachment, sandbox)) => of_wanted(observed, endpoint, attachment, sandbox),
         None => {
             let unwanted = observed.links.contains_key(&endpoint) && desired.unwanted(endpoint, observed);
             unwanted.then_some(LinkEffect::Del(endpoint))
@@ -16,9 +16,13 @@ pub fn link(desired: &Desired, observed: &Observed, endpoint: EndpointId) -> Opt
     }
 }
 
-fn of_wanted(observed: &Observed, endpoint: EndpointId, attachment: &Arc<Attachment>) -> Option<LinkEffect> {
+fn of_wanted(
+    observed: &Observed,
+    endpoint: EndpointId,
+    attachment: &Arc<Attachment>,
+    sandbox: &Sandbox,
+) -> Option<LinkEffect> {
     let bridge = observed.bridges.get(&attachment.bridge)?;
-    let sandbox = observed.running.get(&attachment.owner)?;
     let mtu = observed.mtu_for(attachment);
     match observed.links.get(&endpoint) {
         Some(link) if link.leftover => Some(LinkEffect::Del(endpoint)),

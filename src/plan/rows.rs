@@ -73,7 +73,7 @@ fn runs(observed: &Observed, attachment: &Attachment) -> bool {
 }
 
 /// Rows made by another tool hold less than we know of them, and stay as they are but for the network.
-pub(super) fn same_marks(marked: &Attachment, wanted: &Attachment) -> bool {
+pub(super) fn same_marks(marked: &Arc<Attachment>, wanted: &Arc<Attachment>) -> bool {
     marked == wanted || (!is_own(wanted) && marked.vlan == wanted.vlan)
 }
 

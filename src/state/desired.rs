@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::model::{Attachment, EndpointId};
+use crate::model::{Attachment, EndpointId, Sandbox};
 
 use super::{Observed, Tracked};
 
@@ -39,15 +39,24 @@ impl Scope {
 impl Desired {
     /// The attachment of an endpoint that should have a port now, and may be touched: its container runs.
     pub fn wanted(&self, endpoint: EndpointId, observed: &Observed) -> Option<&Arc<Attachment>> {
-        let attachment = self.attachments.get(&endpoint).filter(|_| self.scope.holds(endpoint))?;
-        observed.running.contains_key(&attachment.owner).then_some(attachment)
+        self.running(endpoint, observed)
+            .map(|(attachment, _)| attachment)
+            .filter(|_| self.scope.holds(endpoint))
+    }
+
+    /// The attachment of an endpoint that should have a port now, whoever may touch it, and where its container runs.
+    pub fn running<'d, 'o>(
+        &'d self,
+        endpoint: EndpointId,
+        observed: &'o Observed,
+    ) -> Option<(&'d Arc<Attachment>, &'o Sandbox)> {
+        let attachment = self.attachments.get(&endpoint)?;
+        Some((attachment, observed.running.get(&attachment.owner)?))
     }
 
     /// Whether the endpoint should have a port now.
     pub fn wants(&self, endpoint: EndpointId, observed: &Observed) -> bool {
-        self.attachments
-            .get(&endpoint)
-            .is_some_and(|attachment| observed.running.contains_key(&attachment.owner))
+        self.running(endpoint, observed).is_some()
     }
 
     /// Whether a port that is there should go.

@@ -176,6 +176,19 @@ macro_rules! oxm_fields {
                 }
             }
         }
+        impl OxmId {
+            $($(
+                $(#[$fm])*
+                pub const $konst: Self = Self { class: $class, experimenter: $vendor, field: $num };
+            )*)*
+            /// The field's name in the specification's spelling, if it is a known one.
+            pub fn name(self) -> Option<&'static str> {
+                match (self.class, self.experimenter, self.field) {
+                    $($(($class, $vendor, $num) => Some(stringify!($method)),)*)*
+                    _ => None,
+                }
+            }
+        }
         impl $crate::flow_match::MatchBuilder {
             $($(
                 $(#[$fm])*
