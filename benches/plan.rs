@@ -80,6 +80,7 @@ fn world(bridge: &LinkName) -> (Desired, Observed) {
         made: true,
         userspace: true,
         ports: vec![local],
+        links: BTreeMap::new(),
         policy: Policy::default(),
     };
     observed.bridges.insert(bridge.clone(), made);

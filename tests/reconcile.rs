@@ -55,6 +55,7 @@ fn world(attachments: Vec<(Attachment, u32)>) -> (Desired, Observed) {
         made: true,
         userspace: true,
         ports,
+        links: BTreeMap::new(),
         policy: Policy::default(),
     };
     observed.bridges.insert(bridge(), row);

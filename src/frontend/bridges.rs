@@ -51,8 +51,9 @@ impl Frontend {
         if let Some(uplink) = &spec.uplink {
             self.port_taken_up(uplink, revision, deadline).await?;
         }
-        self.configure_local_port(spec).await?;
-        self.settle(spec.name.clone(), deadline).await
+        let (progress, _) = mpsc::channel(1);
+        let change = Change::Finish(spec.name.clone());
+        self.reconciler.ask(change, deadline, progress, self.interrupted.clone()).await
     }
 
     pub(super) async fn del_br(&self, name: &LinkName, deadline: Instant) -> Result<Outcome, Refused> {
@@ -168,16 +169,6 @@ impl Frontend {
             )));
         }
         Ok(route.map(|path| path.mtu))
-    }
-
-    async fn configure_local_port(&self, spec: &BridgeSpec) -> Result<(), Refused> {
-        let netlink = &self.shells.netlink;
-        let name = spec.name.as_str();
-        if let Some(uplink) = &spec.uplink {
-            netlink.set_up(uplink.as_str()).await?;
-        }
-        netlink.add_addresses(name, &spec.addresses).await?;
-        netlink.set_up(name).await.map_err(Refused::from)
     }
 
     async fn bridge_taken_up(

@@ -44,21 +44,23 @@ impl Database {
     /// Inserts a bridge with its local port and uplink; returns the configuration's number (`next_cfg`).
     pub async fn add_bridge(&self, spec: &BridgeSpec) -> Result<i64, TransactionFailed> {
         let mut transaction = self.transaction();
-        let mut ports = BTreeSet::from([insert_port(&mut transaction, spec.name.as_str(), "internal", [])]);
-        ports.extend(spec.uplink.iter().map(|uplink| insert_port(&mut transaction, uplink.as_str(), "", [])));
-        let (forwarder, fail_mode) = if spec.managed {
-            (marks::MANAGED, Some(BridgeFailMode::from("secure")))
-        } else {
-            (marks::PLAIN, None)
-        };
+        let mut ports =
+            BTreeSet::from([insert_port(&mut transaction, spec.name.as_str(), "internal", [], [])]);
+        ports.extend(spec.uplink.iter().map(|uplink| {
+            insert_port(
+                &mut transaction,
+                uplink.as_str(),
+                "",
+                [],
+                [(marks::UPLINK.to_owned(), "true".to_owned())],
+            )
+        }));
         let bridge = transaction.insert(&Bridge {
             name: spec.name.to_string(),
             datapath_type: spec.datapath.to_string(),
-            fail_mode,
+            fail_mode: spec.managed.then(|| BridgeFailMode::from("secure")),
             ports,
-            external_ids: [(marks::BRIDGE, forwarder), (marks::MADE, "true")]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
+            external_ids: marks::of_bridge(spec),
             ..Bridge::default()
         });
         transaction.mutate(Where::<OpenVSwitch>::all(), [OpenVSwitch::BRIDGES.insert([bridge])]);
@@ -131,8 +133,13 @@ impl Database {
     /// Inserts a tunnel port.
     pub async fn add_tunnel(&self, bridge: Uuid, tunnel: &Tunnel) -> Result<i64, TransactionFailed> {
         let mut transaction = self.transaction();
-        let port =
-            insert_port(&mut transaction, tunnel.name.as_str(), &tunnel.kind.to_string(), tunnel.options());
+        let port = insert_port(
+            &mut transaction,
+            tunnel.name.as_str(),
+            &tunnel.kind.to_string(),
+            tunnel.options(),
+            [],
+        );
         transaction.mutate(Where::<Bridge>::row(bridge), [Bridge::PORTS.insert([port])]);
         self.commit_revision(transaction).await
     }
@@ -197,11 +204,13 @@ fn insert_port(
     name: &str,
     kind: &str,
     options: impl IntoIterator<Item = (String, String)>,
+    marks: impl IntoIterator<Item = (String, String)>,
 ) -> Ref<Port> {
     let interface = transaction.insert(&Interface {
         name: name.to_owned(),
         type_: kind.to_owned(),
         options: BTreeMap::from_iter(options),
+        external_ids: BTreeMap::from_iter(marks),
         ..Interface::default()
     });
     transaction.insert(&Port {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use flowport_ovsdb::{Replica, Uuid};
 use flowport_ovsdb_schema::open_vswitch::{Bridge as BridgeRow, Interface, OpenVSwitch, Port};
+use ipnet::IpNet;
 
 use crate::model::{EndpointId, LinkName, Mac, TunnelKind, Vlan};
 use crate::state::{Bridge, BridgePort, PortKind, PortRow, TunnelPort};
@@ -70,6 +71,9 @@ fn read(replica: &Replica, known: &mut Known) -> Rows {
         // ovs-vswitchd makes no device of a name that is none.
         let Ok(name) = bridge.name.parse::<LinkName>() else { continue };
         let mut others = Vec::new();
+        let made = bridge.external_ids.contains_key(marks::MADE);
+        let local = made.then(|| (name.clone(), marks::addresses(&bridge.external_ids)));
+        let mut links: BTreeMap<LinkName, Vec<IpNet>> = local.into_iter().collect();
         for (port_row, port) in replica.resolve(&bridge.ports) {
             for (interface_row, interface) in replica.resolve(&port.interfaces) {
                 // A port may have gone to another bridge, and the bridge has its name from a row of its own.
@@ -85,7 +89,12 @@ fn read(replica: &Replica, known: &mut Known) -> Rows {
                     }
                     // A container's, whose marks somebody took away: no way to other hosts.
                     None if EndpointId::from_host_link(&interface.name).is_some() => {}
-                    None => others.push(bridge_port(port, interface)),
+                    None => {
+                        let uplink = interface.external_ids.contains_key(marks::UPLINK);
+                        let uplink = interface.name.parse().ok().filter(|_| uplink);
+                        links.extend(uplink.map(|uplink| (uplink, Vec::new())));
+                        others.push(bridge_port(port, interface));
+                    }
                 }
             }
         }
@@ -93,9 +102,10 @@ fn read(replica: &Replica, known: &mut Known) -> Rows {
         let found = Bridge {
             row,
             managed: marked(marks::BRIDGE) == Some(marks::MANAGED),
-            made: marked(marks::MADE).is_some(),
+            made,
             userspace: bridge.datapath_type == "netdev",
             ports: others,
+            links,
             policy: marks::policy(&bridge.external_ids),
         };
         rows.bridges.insert(name, found);

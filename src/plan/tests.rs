@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use flowport_openflow::{Cookie, FlowKey, Match, PortNo, TableId};
 use flowport_ovsdb::Uuid;
+use ipnet::IpNet;
 use proptest::prelude::*;
 
 use super::*;
@@ -136,8 +137,15 @@ impl World {
             let row = Uuid::from_u128(1 + nth as u128);
             let managed = nth == 0;
             let ports = vec![local.clone()];
-            let bridge_row =
-                Bridge { row, managed, made: true, userspace: true, ports, policy: Policy::default() };
+            let bridge_row = Bridge {
+                row,
+                managed,
+                made: true,
+                userspace: true,
+                ports,
+                links: BTreeMap::new(),
+                policy: Policy::default(),
+            };
             world.observed.bridges.insert(name(bridge), bridge_row);
         }
         let mut records = BTreeMap::new();
@@ -428,4 +436,33 @@ fn two_networks_have_two_groups() {
     world.desired.attachments.insert(moved.endpoint(), Arc::new(moved));
     while world.round() {}
     assert_eq!(world.installed().groups().len(), 2);
+}
+
+#[test]
+fn what_a_bridges_links_lack_is_planned_and_nothing_is_taken_away() {
+    let bridge = name(BRIDGES[1]);
+    let (local, uplink) = (bridge.clone(), name("eth0"));
+    let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpNet>>();
+    let wanted = addresses(&["10.0.0.1/24", "fd00::1/64"]);
+    let mut world = World::new(&[], true, false);
+    let row = world.observed.bridges.get_mut(&bridge).unwrap();
+    row.links = [(local.clone(), wanted.clone()), (uplink.clone(), vec![])].into();
+    let mut seen = |link: &LinkName, up: bool, has: &[&str]| {
+        let addresses = addresses(has).into_iter().collect();
+        world.observed.host_links.insert(link.clone(), HostLink { up, addresses });
+        (host_links(&world.observed, &bridge).collect::<Vec<_>>(), has_host_links(&world.observed, &bridge))
+    };
+    let effect = |link: &LinkName, addresses: &[IpNet]| HostLinkEffect {
+        link: link.clone(),
+        addresses: addresses.to_vec(),
+    };
+    // Of a link that is not there nothing can be done yet.
+    assert_eq!(seen(&local, false, &[]), (vec![effect(&local, &wanted)], false));
+    assert_eq!(
+        seen(&local, true, &["10.0.0.1/24", "10.0.0.9/8"]),
+        (vec![effect(&local, &wanted[1..])], false)
+    );
+    assert_eq!(seen(&local, true, &["10.0.0.1/16", "fd00::1/80", "fe80::1/64"]), (vec![], false));
+    assert_eq!(seen(&uplink, false, &["192.0.2.1/24"]), (vec![effect(&uplink, &[])], false));
+    assert_eq!(seen(&uplink, true, &[]), (vec![], true));
 }

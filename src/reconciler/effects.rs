@@ -40,6 +40,7 @@ impl Reconciler {
             before != (links.len(), rows.len(), records.len())
         });
         self.begin_links(links, now);
+        self.begin_host_links(now);
         self.begin_rows(rows, now);
         self.begin_records(records, now);
         self.begin_flows(now);

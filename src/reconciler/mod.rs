@@ -14,6 +14,7 @@
 mod asks;
 mod channel;
 mod effects;
+mod host_links;
 mod lanes;
 mod news;
 mod observing;
@@ -26,6 +27,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use ipnet::IpNet;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::deadline::at;
@@ -36,13 +38,14 @@ use crate::openflow::{Datapath, DatapathEvent, ReadScope, Report};
 use crate::ovsdb::{Database, RowReader, TransactionFailed};
 use crate::records::Records;
 use crate::refused::Refused;
-use crate::state::{Datapath as Seen, Desired, Link, Observed, RecordEffect, Scope, Tracked};
+use crate::state::{Datapath as Seen, Desired, HostLinkEffect, Link, Observed, RecordEffect, Scope, Tracked};
 
 pub use asks::{Ask, Change, Handle, Selected, is_of};
 pub use summary::{BridgeSummary, DatapathSummary, Summary};
 pub use waiting::{Outcome, Progress};
 
 use channel::Channel;
+use host_links::HostLinks;
 use lanes::{Lane, Links};
 use summary::Look;
 use waiting::Waiting;
@@ -86,6 +89,8 @@ pub(crate) enum Event {
     LinksDeleted(Vec<EndpointId>, Result<(), Refused>),
     LinksRead(Result<Vec<SeenLink>, Refused>),
     Link(LinkEvent),
+    HostLinksRead(Result<Vec<(SeenLink, Vec<IpNet>)>, Refused>),
+    HostLinkSet(HostLinkEffect, Result<(), Refused>),
     Committed(BTreeSet<EndpointId>, Result<(), TransactionFailed>),
     Recorded(Vec<RecordEffect>, Result<(), TransactionFailed>),
     Underlay(IpAddr, Option<u32>),
@@ -111,6 +116,7 @@ pub struct Reconciler {
     shells: Shells,
     rows_read: RowReader,
     links: Links,
+    host_links: HostLinks,
     rows: Lane<()>,
     /// Why the last transaction did not come to the database, or was not for us to make.
     rows_trouble: Option<String>,
@@ -156,6 +162,7 @@ impl Reconciler {
             shells,
             rows_read: RowReader::default(),
             links: Lane::default(),
+            host_links: HostLinks::default(),
             rows: Lane::default(),
             rows_trouble: None,
             bad_rows: Lane::default(),
@@ -347,6 +354,8 @@ impl Reconciler {
             Event::Wake => {}
             Event::LinksRead(read) => self.take_links(read),
             Event::Link(event) => return self.take_link(event),
+            Event::HostLinksRead(read) => self.take_host_links(read),
+            Event::HostLinkSet(effect, result) => self.take_set_host_link(effect, result, now),
             Event::Recorded(effects, Ok(())) => {
                 self.records.succeed(&());
                 self.observe_records(effects);
@@ -528,6 +537,7 @@ impl Reconciler {
         let waiting = self.waiting.iter().map(|waiting| waiting.deadline);
         let lanes = [
             self.links.deadline(now),
+            self.host_links.lane.deadline(now),
             self.rows.deadline(now),
             self.bad_rows.deadline(now),
             self.records.deadline(now),

@@ -18,6 +18,7 @@ use super::{Event, Reconciler};
 impl Reconciler {
     /// False when that was known, or is not about a link of ours: most of what the kernel tells is our own doing.
     pub(super) fn take_link(&mut self, event: LinkEvent) -> bool {
+        self.notice_host_link(&event);
         match event {
             LinkEvent::Seen(link) => {
                 let Some(endpoint) = self.endpoint_of(&link.name).filter(|of| !self.links.is_busy(of)) else {
@@ -42,6 +43,7 @@ impl Reconciler {
                 self.end_if_sandbox_is_gone(endpoint);
                 known
             }
+            LinkEvent::Addressed { .. } => false,
             LinkEvent::Resync => {
                 self.begin_reading_links();
                 false
@@ -166,6 +168,7 @@ impl Reconciler {
             .map(|(endpoint, row)| (row.attachment.host_link.clone(), *endpoint))
             .filter(|(name, _)| EndpointId::from_host_link(name).is_none())
             .collect();
+        self.name_host_links();
         self.begin_reading_underlay();
         self.open_channels();
     }
@@ -299,6 +302,7 @@ impl Reconciler {
     pub(super) fn reread(&mut self, now: Instant) {
         self.observe_rows();
         self.begin_reading_links();
+        self.begin_reading_host_links();
         self.datapaths.values_mut().for_each(|channel| channel.look_at(now));
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use flowport_openflow::{Cookie, FlowKey, GroupId};
 use flowport_ovsdb::Uuid;
+use ipnet::IpNet;
 
-use crate::model::{Attachment, EndpointId, Sandbox};
+use crate::model::{Attachment, EndpointId, LinkName, Sandbox};
 use crate::pipeline::{Flow, Group};
 
 /// A change for the kernel.
@@ -44,6 +45,15 @@ impl LinkEffect {
             Self::Del(endpoint) => *endpoint,
         }
     }
+}
+
+/// A change for the kernel, of a link that a bridge needs: it is to be up, and to have these addresses beside its others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostLinkEffect {
+    /// The link.
+    pub link: LinkName,
+    /// The addresses that it lacks.
+    pub addresses: Vec<IpNet>,
 }
 
 /// A change for ovsdb-server; those of one round go in one transaction.

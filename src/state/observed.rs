@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use flowport_ovsdb::Uuid;
+use ipnet::IpNet;
 
 use crate::model::{
     Attachment, DEFAULT_MTU, EndpointId, LinkName, Mac, Owner, Policy, Sandbox, TunnelKind, Vlan,
@@ -26,6 +27,8 @@ pub struct Observed {
     pub detached: BTreeSet<EndpointId>,
     /// The host ends of our endpoints' veths.
     pub links: Tracked<EndpointId, Link>,
+    /// The links of this host that bridges need.
+    pub host_links: BTreeMap<LinkName, HostLink>,
     /// Containers that run.
     pub running: Tracked<Owner, Sandbox>,
     /// The MTU of the way to each remote of a tunnel, in bytes.
@@ -82,6 +85,9 @@ pub struct Bridge {
     pub userspace: bool,
     /// Its ports that are no endpoint's.
     pub ports: Vec<BridgePort>,
+    /// The links of this host that Flowport set up for it, its local port and its uplink, each with the addresses that it
+    /// is to have.
+    pub links: BTreeMap<LinkName, Vec<IpNet>>,
     /// Who may talk to whom on it.
     pub policy: Policy,
 }
@@ -160,4 +166,13 @@ pub struct Link {
     pub mtu: u32,
     /// Whether it was found without a port: what a crash left half-made, not to be trusted.
     pub leftover: bool,
+}
+
+/// A link of this host that is a port of a bridge.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostLink {
+    /// Whether it is administratively up.
+    pub up: bool,
+    /// Its addresses, link-local ones included.
+    pub addresses: BTreeSet<IpNet>,
 }

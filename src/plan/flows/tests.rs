@@ -25,6 +25,7 @@ fn world(local_mac: &str, attachments: &[&str]) -> (Desired, Observed, LinkName)
         made: true,
         userspace: true,
         ports: vec![local],
+        links: BTreeMap::new(),
         policy: Policy::default(),
     };
     observed.bridges.insert(bridge.clone(), made);
