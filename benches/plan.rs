@@ -108,7 +108,7 @@ fn world(bridge: &LinkName) -> (Desired, Observed) {
         observed
             .running
             .insert(owner.clone(), Sandbox { owner, netns: "/x".into(), inode: 1, pid: Some(nth) });
-        observed.links.insert(endpoint, Link { mtu: 1500, leftover: false });
+        observed.links.insert(endpoint, Link { mtu: 1500, up: true, leftover: false });
         let port = PortRow {
             port: Uuid::from_u128(u128::from(nth) * 2),
             interface: Uuid::from_u128(u128::from(nth) * 2 + 1),

@@ -40,6 +40,7 @@ enum LinkFound {
     None,
     Good,
     OtherMtu,
+    Down,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +54,12 @@ enum RowFound {
 const BRIDGES: [&str; 3] = ["managed", "plain", "nosuch"];
 
 fn found() -> impl Strategy<Value = Found> {
-    let link = prop_oneof![Just(LinkFound::None), Just(LinkFound::Good), Just(LinkFound::OtherMtu)];
+    let link = prop_oneof![
+        Just(LinkFound::None),
+        Just(LinkFound::Good),
+        Just(LinkFound::OtherMtu),
+        Just(LinkFound::Down)
+    ];
     let row = prop_oneof![
         Just(RowFound::None),
         Just(RowFound::Good),
@@ -185,10 +191,11 @@ impl World {
             if let Some(marked) = &marked {
                 world.insert_row(endpoint, Arc::clone(marked), None);
             }
-            let link = |mtu| Link { mtu, leftover: marked.is_none() };
+            let link =
+                |mtu| Link { mtu, up: !matches!(found.link, LinkFound::Down), leftover: marked.is_none() };
             match found.link {
                 LinkFound::None => None,
-                LinkFound::Good => world.observed.links.insert(endpoint, link(DEFAULT_MTU)),
+                LinkFound::Good | LinkFound::Down => world.observed.links.insert(endpoint, link(DEFAULT_MTU)),
                 LinkFound::OtherMtu => world.observed.links.insert(endpoint, link(9000)),
             };
             if found.flows > 0 {
@@ -256,10 +263,12 @@ impl World {
             self.check_scope(endpoint);
             match effect {
                 LinkEffect::Add { mtu, .. } => {
-                    let before = self.observed.links.insert(endpoint, Link { mtu, leftover: false });
+                    let before =
+                        self.observed.links.insert(endpoint, Link { mtu, up: true, leftover: false });
                     assert_eq!(before, None, "the kernel refuses a second link");
                 }
                 LinkEffect::SetMtu { mtu, .. } => self.observed.links.get_mut(&endpoint).unwrap().mtu = mtu,
+                LinkEffect::SetUp(_) => self.observed.links.get_mut(&endpoint).unwrap().up = true,
                 LinkEffect::Del(_) => drop(self.observed.links.remove(&endpoint).unwrap()),
             }
         }
@@ -394,7 +403,7 @@ proptest! {
             if !(found.desired && found.running) {
                 prop_assert_eq!((link, row.is_some(), flows), (None, false, false));
             } else if found.bridge < 2 {
-                prop_assert_eq!(link.unwrap().mtu, DEFAULT_MTU);
+                prop_assert_eq!((link.unwrap().mtu, link.unwrap().up), (DEFAULT_MTU, true));
                 prop_assert_eq!(&*row.unwrap().attachment, &wanted);
                 prop_assert_eq!(flows, found.bridge == 0);
             }

@@ -58,7 +58,7 @@ impl Reconciler {
     }
 
     fn begin_links(&mut self, effects: Vec<LinkEffect>, now: Instant) {
-        let (mut dels, mut adds) = (Vec::new(), Vec::new());
+        let (mut dels, mut adds, mut downs) = (Vec::new(), Vec::new(), Vec::new());
         let mut busy = self.links.busy();
         for effect in effects {
             let endpoint = effect.endpoint();
@@ -69,6 +69,10 @@ impl Reconciler {
                 LinkEffect::Del(endpoint) => {
                     self.links.begin(endpoint);
                     dels.push((endpoint, self.host_link(endpoint)));
+                }
+                LinkEffect::SetUp(endpoint) => {
+                    self.links.begin(endpoint);
+                    downs.push((endpoint, self.host_link(endpoint)));
                 }
                 LinkEffect::Add { .. } | LinkEffect::SetMtu { .. } if busy >= LINKS_AT_ONCE => {}
                 LinkEffect::SetMtu { attachment, sandbox, mtu } => {
@@ -87,6 +91,9 @@ impl Reconciler {
         while !adds.is_empty() {
             let rest = adds.split_off(adds.len().min(LINKS_A_TASK));
             self.begin_adding(std::mem::replace(&mut adds, rest));
+        }
+        if !downs.is_empty() {
+            self.begin_setting_up(downs);
         }
         if !dels.is_empty() {
             let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
@@ -124,6 +131,23 @@ impl Reconciler {
             meters.effects("add-link", false, failed.len());
             // The reconciler is gone only when nobody is left to be told.
             let _ = outbox.send(Event::LinksAdded(added)).await;
+        });
+    }
+
+    fn begin_setting_up(&self, links: Vec<(EndpointId, String)>) {
+        let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
+        let meters = self.meters.clone();
+        tokio::spawn(async move {
+            let mut results = Vec::new();
+            for (endpoint, link) in links {
+                let result = netlink.set_up(&link).await.map_err(Refused::from);
+                if result.is_ok() {
+                    tracing::info!(link, "somebody set the link down: it is up again");
+                }
+                meters.effects("set-up-link", result.is_ok(), 1);
+                results.push((endpoint, result));
+            }
+            let _ = outbox.send(Event::LinksSetUp(results)).await;
         });
     }
 

@@ -86,6 +86,7 @@ pub(crate) enum Event {
     /// Each with the MTU that it was to have.
     LinksAdded(Vec<(EndpointId, u32, Result<(), Refused>)>),
     LinkMtuSet(EndpointId, u32, Result<(), Refused>),
+    LinksSetUp(Vec<(EndpointId, Result<(), Refused>)>),
     LinksDeleted(Vec<EndpointId>, Result<(), Refused>),
     LinksRead(Result<Vec<SeenLink>, Refused>),
     Link(LinkEvent),
@@ -312,7 +313,7 @@ impl Reconciler {
                     match result {
                         Ok(()) => {
                             self.links.succeed(&endpoint);
-                            self.observed.links.insert(endpoint, Link { mtu, leftover: false });
+                            self.observed.links.insert(endpoint, Link { mtu, up: true, leftover: false });
                             self.touched(endpoint);
                         }
                         Err(refused) => self.fail_link(endpoint, &refused, now),
@@ -327,6 +328,7 @@ impl Reconciler {
                 }
             }
             Event::LinkMtuSet(endpoint, _, Err(refused)) => self.fail_link(endpoint, &refused, now),
+            Event::LinksSetUp(links) => self.take_set_up_links(links, now),
             Event::LinksDeleted(endpoints, result) => {
                 if let Err(refused) = &result {
                     tracing::warn!("{refused}");
@@ -418,6 +420,23 @@ impl Reconciler {
         self.suspects.retain(|suspect| !endpoints.contains(suspect));
         endpoints.iter().for_each(|endpoint| self.bad_rows.fail(*endpoint, now));
         self.refuse(&endpoints, &Refused::other(format!("the database refused the port: {failed}")));
+    }
+
+    fn take_set_up_links(&mut self, links: Vec<(EndpointId, Result<(), Refused>)>, now: Instant) {
+        for (endpoint, result) in links {
+            match result {
+                Ok(()) => {
+                    self.links.pause(endpoint, now);
+                    if let Some(link) = self.observed.links.get_mut(&endpoint) {
+                        link.up = true;
+                    }
+                    // Of what happened to it meanwhile nothing was taken.
+                    self.doubtful.insert(endpoint);
+                    self.touched(endpoint);
+                }
+                Err(refused) => self.fail_link(endpoint, &refused, now),
+            }
+        }
     }
 
     fn fail_link(&mut self, endpoint: EndpointId, refused: &Refused, now: Instant) {

@@ -27,7 +27,8 @@ impl Reconciler {
                 self.touched(endpoint);
                 let leftover = !self.observed.ports.contains_key(&endpoint);
                 let before = self.observed.links.get(&endpoint).copied();
-                let seen = Link { mtu: link.mtu, ..before.unwrap_or(Link { mtu: link.mtu, leftover }) };
+                let leftover = before.map_or(leftover, |before| before.leftover);
+                let seen = Link { mtu: link.mtu, up: link.up, leftover };
                 self.observed.links.insert(endpoint, seen);
                 before != Some(seen)
             }
@@ -227,7 +228,7 @@ impl Reconciler {
             .filter_map(|link| {
                 let endpoint = self.endpoint_of(&link.name)?;
                 let leftover = !self.observed.ports.contains_key(&endpoint);
-                Some((endpoint, Link { mtu: link.mtu, leftover }))
+                Some((endpoint, Link { mtu: link.mtu, up: link.up, leftover }))
             })
             .collect();
         let gone: Vec<EndpointId> =
@@ -236,8 +237,11 @@ impl Reconciler {
         let settled =
             |links: &Links, endpoint: &EndpointId| !links.is_busy(endpoint) && !touched.contains(endpoint);
         for (endpoint, link) in seen.into_iter().filter(|(endpoint, _)| settled(&self.links, endpoint)) {
-            if self.observed.links.get(&endpoint).is_none_or(|known| known.mtu != link.mtu) {
-                self.observed.links.get_or_insert_with(endpoint, || link).mtu = link.mtu;
+            let known = self.observed.links.get(&endpoint).copied();
+            let leftover = known.map_or(link.leftover, |known| known.leftover);
+            let seen = Link { leftover, ..link };
+            if known != Some(seen) {
+                self.observed.links.insert(endpoint, seen);
             }
         }
         for endpoint in gone.into_iter().filter(|endpoint| settled(&self.links, endpoint)).collect::<Vec<_>>()

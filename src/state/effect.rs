@@ -33,6 +33,8 @@ pub enum LinkEffect {
         /// The MTU in bytes.
         mtu: u32,
     },
+    /// Set up the host end, which somebody set down.
+    SetUp(EndpointId),
     /// Delete the veth.
     Del(EndpointId),
 }
@@ -42,7 +44,7 @@ impl LinkEffect {
     pub fn endpoint(&self) -> EndpointId {
         match self {
             Self::Add { attachment, .. } | Self::SetMtu { attachment, .. } => attachment.endpoint(),
-            Self::Del(endpoint) => *endpoint,
+            Self::SetUp(endpoint) | Self::Del(endpoint) => *endpoint,
         }
     }
 }

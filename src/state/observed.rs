@@ -164,6 +164,8 @@ impl PortRow {
 pub struct Link {
     /// Its MTU in bytes, which is also that of the end inside.
     pub mtu: u32,
+    /// Whether it is administratively up.
+    pub up: bool,
     /// Whether it was found without a port: what a crash left half-made, not to be trusted.
     pub leftover: bool,
 }

@@ -302,6 +302,12 @@ const CASES: &[Case] = &[
         Problem,
         &["sends with MAC 02:00:00:00:00:99", "given 02:42:0a:00:00:01"],
     ),
+    (
+        |f| f.links.iter_mut().find(|link| link.name.starts_with("fp")).unwrap().up = false,
+        "port-down",
+        Problem,
+        &["nothing gets through", "ip link set fp"],
+    ),
     (|f| first_inside(f).addresses.clear(), "port-inside", Problem, &["lost its address 10.0.0.1/24"]),
     (
         |f| first_inside(f).addresses.push("10.0.0.9/24".parse().unwrap()),
