@@ -77,6 +77,7 @@ fn world(bridge: &LinkName) -> (Desired, Observed) {
     let made = Bridge {
         row,
         managed: true,
+        secure: true,
         made: true,
         userspace: true,
         ports: vec![local],

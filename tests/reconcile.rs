@@ -52,6 +52,7 @@ fn world(attachments: Vec<(Attachment, u32)>) -> (Desired, Observed) {
     let row = Bridge {
         row: Uuid::from_u128(1),
         managed: true,
+        secure: true,
         made: true,
         userspace: true,
         ports,

@@ -12,6 +12,9 @@ use crate::model::{BridgeSpec, LinkName, Rule, Tunnel, Vlan};
 
 use super::{Database, LOCK, TransactionFailed, marks};
 
+const SECURE: &str = "secure";
+const OPENFLOW_13: &str = "OpenFlow13";
+
 /// What became of a row that ovs-vswitchd was to take up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TakenUp {
@@ -58,7 +61,7 @@ impl Database {
         let bridge = transaction.insert(&Bridge {
             name: spec.name.to_string(),
             datapath_type: spec.datapath.to_string(),
-            fail_mode: spec.managed.then(|| BridgeFailMode::from("secure")),
+            fail_mode: spec.managed.then(|| BridgeFailMode::from(SECURE)),
             ports,
             external_ids: marks::of_bridge(spec),
             ..Bridge::default()
@@ -85,15 +88,9 @@ impl Database {
             fail_mode: found.fail_mode.clone(),
             mark: found.external_ids.get(marks::BRIDGE).cloned(),
         });
-        let bridge = || Where::<Bridge>::row(row);
-        transaction.update(bridge(), [Bridge::FAIL_MODE.set(Some(BridgeFailMode::from("secure")))]);
-        // An empty set of protocols stands for all that the switch knows.
-        let speaks_some =
-            self.client.replica().row::<Bridge>(row).is_some_and(|found| !found.protocols.is_empty());
-        if speaks_some {
-            transaction.mutate(bridge(), [Bridge::PROTOCOLS.insert([BridgeProtocols::from("OpenFlow13")])]);
-        }
-        transaction.mutate(bridge(), [Bridge::EXTERNAL_IDS.put([(marks::BRIDGE, marks::MANAGED)])]);
+        secure(&mut transaction, &self.client.replica(), row);
+        let bridge = Where::<Bridge>::row(row);
+        transaction.mutate(bridge, [Bridge::EXTERNAL_IDS.put([(marks::BRIDGE, marks::MANAGED)])]);
         Ok((self.commit_revision(transaction).await?, before.unwrap_or_default()))
     }
 
@@ -197,6 +194,23 @@ impl Database {
             objects: false,
         })
     }
+}
+
+/// What [`is_secure`] asks for.
+pub(super) fn secure(transaction: &mut Transaction, replica: &Replica, row: Uuid) {
+    let bridge = || Where::<Bridge>::row(row);
+    transaction.update(bridge(), [Bridge::FAIL_MODE.set(Some(BridgeFailMode::from(SECURE)))]);
+    if replica.row::<Bridge>(row).is_some_and(|found| !found.protocols.is_empty()) {
+        transaction.mutate(bridge(), [Bridge::PROTOCOLS.insert([BridgeProtocols::from(OPENFLOW_13)])]);
+    }
+}
+
+/// Whether nothing but flow entries forwards on the bridge, and it speaks OpenFlow 1.3. An empty set of protocols stands
+/// for all that the switch knows.
+pub(super) fn is_secure(bridge: &Bridge) -> bool {
+    let speaks =
+        bridge.protocols.is_empty() || bridge.protocols.contains(&BridgeProtocols::from(OPENFLOW_13));
+    speaks && bridge.fail_mode == Some(BridgeFailMode::from(SECURE))
 }
 
 fn insert_port(

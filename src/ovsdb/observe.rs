@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use crate::model::{EndpointId, LinkName, Mac, TunnelKind, Vlan};
 use crate::state::{Bridge, BridgePort, PortKind, PortRow, TunnelPort};
 
-use super::{Database, marks};
+use super::{Database, bridges, marks};
 
 /// The rows that a plan looks at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -102,6 +102,7 @@ fn read(replica: &Replica, known: &mut Known) -> Rows {
         let found = Bridge {
             row,
             managed: marked(marks::BRIDGE) == Some(marks::MANAGED),
+            secure: bridges::is_secure(bridge),
             made,
             userspace: bridge.datapath_type == "netdev",
             ports: others,

@@ -146,6 +146,7 @@ impl World {
             let bridge_row = Bridge {
                 row,
                 managed,
+                secure: true,
                 made: true,
                 userspace: true,
                 ports,
@@ -297,6 +298,7 @@ impl World {
                     self.observed.ports.remove(&endpoint);
                     self.observed.detached.extend(detached);
                 }
+                RowEffect::Secure { .. } => panic!("of no endpoint"),
                 RowEffect::ForgetDetached(endpoint) => assert!(self.observed.detached.remove(&endpoint)),
             }
         }
@@ -474,4 +476,17 @@ fn what_a_bridges_links_lack_is_planned_and_nothing_is_taken_away() {
     assert_eq!(seen(&local, true, &["10.0.0.1/16", "fd00::1/80", "fe80::1/64"]), (vec![], false));
     assert_eq!(seen(&uplink, false, &["192.0.2.1/24"]), (vec![effect(&uplink, &[])], false));
     assert_eq!(seen(&uplink, true, &[]), (vec![], true));
+}
+
+#[test]
+fn a_managed_bridge_that_is_set_to_forward_otherwise_is_the_daemons_to_set_back() {
+    for (everything, managed, secure) in (0..8).map(|bits| (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0)) {
+        let mut world = World::new(&[], everything, false);
+        let bridge = name(BRIDGES[usize::from(!managed)]);
+        world.observed.bridges.get_mut(&bridge).unwrap().secure = secure;
+        let row = world.observed.bridges[&bridge].row;
+        let wanted = everything && managed && !secure;
+        let effect = RowEffect::Secure { bridge: bridge.clone(), row };
+        assert_eq!(bridge_row(&world.desired, &world.observed, &bridge), wanted.then_some(effect));
+    }
 }

@@ -11,7 +11,7 @@ use crate::state::{Datapath as Seen, LinkEffect, RecordEffect, RowEffect, Scope,
 
 use crate::refused::Refused;
 
-use super::news::News;
+use super::news::{self, News};
 use super::{Event, Reconciler};
 
 /// How many links are made by one task, which reports when all of them are: few enough for their rows to follow soon,
@@ -26,6 +26,9 @@ const LINKS_AT_ONCE: usize = 3 * LINKS_A_TASK;
 /// must not hold up the ports of others for long.
 const ROWS_WAIT: Duration = Duration::from_secs(3);
 
+/// How long ovs-vswitchd may take to apply another fail mode, for which it drops all flow entries.
+const FLUSH_TIME: Duration = Duration::from_secs(30);
+
 impl Reconciler {
     pub(super) fn round(&mut self, now: Instant) {
         self.take_touched();
@@ -39,6 +42,7 @@ impl Reconciler {
             records.extend(plan::record(desired, observed, *endpoint));
             before != (links.len(), rows.len(), records.len())
         });
+        rows.extend(observed.bridges.keys().filter_map(|bridge| plan::bridge_row(desired, observed, bridge)));
         self.begin_links(links, now);
         self.begin_host_links(now);
         self.begin_rows(rows, now);
@@ -193,7 +197,14 @@ impl Reconciler {
                 news.tell();
             }
             meters.rows(&effects, result.is_ok(), begun.elapsed());
-            let _ = outbox.send(Event::Committed(endpoints, result)).await;
+            let revision = result.as_ref().ok().copied().flatten();
+            let _ = outbox.send(Event::Committed(endpoints, result.map(drop))).await;
+            let secured = news::secured(&effects);
+            if let Some(revision) = revision.filter(|_| !secured.is_empty()) {
+                // One that does not run holds no flow entries, and has them read when it does.
+                database.taken_up(None, revision, Instant::now() + FLUSH_TIME).await;
+                let _ = outbox.send(Event::Flushed(secured)).await;
+            }
         });
     }
 
@@ -228,6 +239,10 @@ impl Reconciler {
         for (bridge, channel) in datapaths {
             let Some(Seen::Read(installed)) = observed.datapaths.get(bridge) else { continue };
             if !channel.lane.is_free(&(), now) {
+                continue;
+            }
+            if channel.is_awaited() {
+                channel.read();
                 continue;
             }
             if !channel.is_dirty() {

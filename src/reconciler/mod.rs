@@ -93,6 +93,8 @@ pub(crate) enum Event {
     HostLinksRead(Result<Vec<(SeenLink, Vec<IpNet>)>, Refused>),
     HostLinkSet(HostLinkEffect, Result<(), Refused>),
     Committed(BTreeSet<EndpointId>, Result<(), TransactionFailed>),
+    /// ovs-vswitchd has dropped the flow entries of these bridges.
+    Flushed(Vec<LinkName>),
     Recorded(Vec<RecordEffect>, Result<(), TransactionFailed>),
     Underlay(IpAddr, Option<u32>),
     Started(Sandbox),
@@ -353,6 +355,10 @@ impl Reconciler {
                 self.observe_rows();
             }
             Event::Committed(endpoints, Err(failed)) => self.take_failed_rows(endpoints, &failed, now),
+            Event::Flushed(bridges) => {
+                let channels = self.datapaths.iter_mut().filter(|(bridge, _)| bridges.contains(bridge));
+                channels.for_each(|(_, channel)| channel.look_at(now));
+            }
             Event::Wake => {}
             Event::LinksRead(read) => self.take_links(read),
             Event::Link(event) => return self.take_link(event),
@@ -416,6 +422,9 @@ impl Reconciler {
         if endpoints.len() > 1 {
             self.suspects = endpoints;
             return;
+        }
+        if endpoints.is_empty() {
+            self.rows.fail((), now);
         }
         self.suspects.retain(|suspect| !endpoints.contains(suspect));
         endpoints.iter().for_each(|endpoint| self.bad_rows.fail(*endpoint, now));

@@ -92,6 +92,13 @@ pub enum RowEffect {
         /// The endpoint, when a daemon that does not run now has it on record: it is to be told.
         detached: Option<EndpointId>,
     },
+    /// Have nothing but flow entries forward on a managed bridge, and OpenFlow 1.3 be among what it speaks.
+    Secure {
+        /// The bridge's name.
+        bridge: LinkName,
+        /// Its row.
+        row: Uuid,
+    },
     /// What was detached while no daemon ran has been taken off the records.
     ForgetDetached(EndpointId),
 }
@@ -103,7 +110,7 @@ impl RowEffect {
             Self::AddPort { attachment, .. } | Self::SetPort { attachment, .. } => {
                 Some(attachment.endpoint())
             }
-            Self::DelPort { .. } | Self::ForgetDetached(_) => None,
+            Self::DelPort { .. } | Self::Secure { .. } | Self::ForgetDetached(_) => None,
         }
     }
 }

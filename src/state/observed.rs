@@ -79,6 +79,8 @@ pub struct Bridge {
     pub row: Uuid,
     /// Whether Flowport forwards on it.
     pub managed: bool,
+    /// Whether it lets nobody but Flowport forward, and speaks OpenFlow 1.3.
+    pub secure: bool,
     /// Whether Flowport made it.
     pub made: bool,
     /// Whether its datapath is the userspace one (`datapath_type=netdev`).

@@ -22,6 +22,7 @@ fn world(local_mac: &str, attachments: &[&str]) -> (Desired, Observed, LinkName)
     let made = Bridge {
         row,
         managed: true,
+        secure: true,
         made: true,
         userspace: true,
         ports: vec![local],
