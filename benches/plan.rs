@@ -81,7 +81,8 @@ fn world(bridge: &LinkName) -> (Desired, Observed) {
         made: true,
         userspace: true,
         ports: vec![local],
-        links: BTreeMap::new(),
+        bonds: Default::default(),
+        links: Default::default(),
         policy: Policy::default(),
     };
     observed.bridges.insert(bridge.clone(), made);

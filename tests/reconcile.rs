@@ -56,7 +56,8 @@ fn world(attachments: Vec<(Attachment, u32)>) -> (Desired, Observed) {
         made: true,
         userspace: true,
         ports,
-        links: BTreeMap::new(),
+        bonds: Default::default(),
+        links: Default::default(),
         policy: Policy::default(),
     };
     observed.bridges.insert(bridge(), row);

@@ -1,13 +1,15 @@
 //! What somebody, or a start of the host, takes away from bridges and their links comes back.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
 
 mod scene;
 
-use flowport::lab::HostOptions;
+use std::collections::BTreeSet;
+
+use flowport::lab::{HostOptions, Netns};
 use flowport_integration::oracle::host_ip;
-use flowport_integration::{DEADLINE, wait_until};
+use flowport_integration::{DEADLINE, container, wait_until};
 use rustix::process::Signal;
-use scene::{By, Scene};
+use scene::{By, Scene, named};
 
 /// Addresses of a link, and whether it is up; none when it is not there, or an address is not ready for use.
 async fn link(scene: &Scene, name: &str) -> Option<(bool, Vec<String>)> {
@@ -100,4 +102,111 @@ async fn a_bridge_whose_address_is_refused_is_not_made() {
         scene.done("add-br br1 --datapath=netdev --address=10.9.0.1/24").await;
         assert_eq!(link(&scene, "br1").await, Some((true, vec!["10.9.0.1/24".to_owned()])), "{by:?}");
     }
+}
+
+/// Who holds the bridge has it forward as before, however it was set otherwise.
+async fn wait_for_forwarding(scene: &Scene, flows: &BTreeSet<String>) {
+    let took = wait_until(DEADLINE, "fail mode, protocols and flow entries are back", async || {
+        let row = scene.tool("ovs-vsctl", "--columns=fail_mode,protocols list bridge br0").await;
+        row.contains("secure")
+            && (row.contains("[]") || row.contains("OpenFlow13"))
+            && scene.forwards(flows).await
+    })
+    .await;
+    println!("forwards as before {} ms after", took.as_millis());
+}
+
+#[tokio::test]
+async fn a_managed_bridge_that_is_set_to_forward_otherwise_is_set_back() {
+    let mut scene = Scene::start(HostOptions::default(), By::Daemon).await;
+    let (a, b) = (container().await, container().await);
+    for (nth, netns) in [(1, &a), (2, &b)] {
+        scene.done(&format!("add-port br0 eth1 {} --ipaddress=10.0.0.{nth}/24", named(netns))).await;
+    }
+    let flows = scene.flows("br0").await;
+    for words in ["set-fail-mode br0 standalone", "del-fail-mode br0", "set bridge br0 protocols=OpenFlow10"]
+    {
+        scene.tool("ovs-vsctl", words).await;
+        wait_for_forwarding(&scene, &flows).await;
+    }
+    let log = std::fs::read_to_string(scene.log()).unwrap();
+    assert!(log.lines().any(|line| line.contains("br0") && line.contains("fail mode secure")), "{log}");
+    scene.tool("ovs-vsctl", "clear bridge br0 protocols").await;
+    scene.end_daemon(Signal::KILL).await;
+    scene.tool("ovs-vsctl", "set-fail-mode br0 standalone").await;
+    scene.start_daemon().await;
+    wait_for_forwarding(&scene, &flows).await;
+    // A plain one is its user's.
+    scene.done("add-br br1 --datapath=netdev --plain").await;
+    scene.tool("ovs-vsctl", "set-fail-mode br1 standalone").await;
+    scene.done(&format!("add-port br0 eth2 {}", named(&a))).await;
+    assert_eq!(scene.tool("ovs-vsctl", "get-fail-mode br1").await.trim(), "standalone");
+}
+
+#[tokio::test]
+async fn the_host_end_that_somebody_sets_down_is_set_up() {
+    let mut scene = Scene::start(HostOptions::default(), By::Daemon).await;
+    let (a, b) = (container().await, container().await);
+    for (nth, netns) in [(1, &a), (2, &b)] {
+        scene.done(&format!("add-port br0 eth1 {} --ipaddress=10.0.0.{nth}/24", named(netns))).await;
+    }
+    let ends: Vec<String> = scene.host_ends().await.into_iter().collect();
+    for _ in 0..3 {
+        for end in &ends {
+            scene.tool("ip", &format!("link set {end} down")).await;
+        }
+        for end in &ends {
+            wait_for(&scene, end, &[]).await;
+        }
+        wait_until(DEADLINE, "pings go on", async || pings(&a, "10.0.0.2").await).await;
+    }
+    scene.end_daemon(Signal::TERM).await;
+    scene.tool("ip", &format!("link set {} down", ends[0])).await;
+    let said = scene.run("doctor").await;
+    assert!(said.out.contains(&format!("ip link set {} up", ends[0])), "{said:?}");
+    scene.start_daemon().await;
+    wait_for(&scene, &ends[0], &[]).await;
+}
+
+async fn pings(from: &Netns, to: &str) -> bool {
+    let words = ["-c1", "-W1", to];
+    from.output(tokio::process::Command::new("ping").args(words)).await.unwrap().status.success()
+}
+
+#[tokio::test]
+async fn a_bond_makes_no_loop() {
+    let scene = Scene::start(HostOptions::default(), By::Daemon).await;
+    for link in ["va", "vb", "vc"] {
+        scene.tool("ip", &format!("link add {link} type veth peer name {link}-far")).await;
+        scene.tool("ip", &format!("link set {link} up")).await;
+        scene.tool("ip", &format!("link set {link}-far up")).await;
+    }
+    scene
+        .tool("ovs-vsctl", "add-br br9 -- set bridge br9 datapath_type=netdev -- add-bond br9 bond0 va vb")
+        .await;
+    scene
+        .refused("adopt br9", &["bond0", "br9", "ip link add NAME type bond", "ovs-vsctl del-port br9 bond0"])
+        .await;
+    scene.tool("ovs-vsctl", "del-port br9 bond0").await;
+    scene.done("adopt br9").await;
+
+    // One that appears later takes no part.
+    scene.tool("ovs-vsctl", "add-bond br9 bond0 va vb").await;
+    scene.tool("ovs-vsctl", "add-port br9 vc").await;
+    let number = scene.tool("ovs-vsctl", "get interface vc ofport").await.trim().to_owned();
+    wait_until(DEADLINE, "the other link is an uplink", async || {
+        scene.flows("br9").await.iter().any(|flow| flow.contains(&format!("in_port={number},")))
+    })
+    .await;
+    let trace = async |from: &str| {
+        let packet =
+            format!("in_port={from},dl_src=02:00:00:00:00:01,dl_dst=ff:ff:ff:ff:ff:ff,dl_type=0x800");
+        let said = scene.tool("ovs-appctl", &format!("ofproto/trace --names br9 {packet}")).await;
+        said.lines().find_map(|line| line.strip_prefix("Datapath actions: ")).unwrap().to_owned()
+    };
+    assert_eq!(trace("va").await, "drop");
+    assert_eq!(trace("vc").await, "br9");
+    assert_eq!(trace("br9").await, "vc");
+    let said = scene.run("doctor").await;
+    assert!(said.out.contains("bond0") && said.out.contains("ovs-vsctl del-port br9 bond0"), "{said:?}");
 }

@@ -84,6 +84,9 @@ impl Frontend {
         let rows = database.rows();
         let bridge = rows.bridges.get(&name).ok_or_else(|| Refused::no_such_bridge(&name))?;
         if !bridge.managed {
+            if let Some(bond) = bridge.bonds.first() {
+                return Err(has_bond(&name, bond));
+            }
             self.check_vswitchd([&name].into_iter()).await?;
             let (revision, before) = database.adopt_bridge(bridge.row).await?;
             // The flow entries go in only when the switch has dropped its own for the changed fail mode.
@@ -229,6 +232,14 @@ impl Frontend {
         let (progress, _) = mpsc::channel(1);
         self.reconciler.ask(Change::Settle(bridge), deadline, progress, self.interrupted.clone()).await
     }
+}
+
+fn has_bond(bridge: &LinkName, bond: &str) -> Refused {
+    Refused::other(format!(
+        "port {bond} of {bridge} is a bond, over which only Open vSwitch's own forwarding goes: \
+         make it a bond of the kernel (`ip link add NAME type bond`) and put that one link into {bridge}, \
+         or take it out with `ovs-vsctl del-port {bridge} {bond}`"
+    ))
 }
 
 fn late(name: &LinkName) -> Refused {

@@ -70,7 +70,7 @@ fn read(replica: &Replica, known: &mut Known) -> Rows {
     for (row, bridge) in replica.rows::<BridgeRow>() {
         // ovs-vswitchd makes no device of a name that is none.
         let Ok(name) = bridge.name.parse::<LinkName>() else { continue };
-        let mut others = Vec::new();
+        let (mut others, mut bonds) = (Vec::new(), BTreeSet::new());
         let made = bridge.external_ids.contains_key(marks::MADE);
         let local = made.then(|| (name.clone(), marks::addresses(&bridge.external_ids)));
         let mut links: BTreeMap<LinkName, Vec<IpNet>> = local.into_iter().collect();
@@ -93,7 +93,14 @@ fn read(replica: &Replica, known: &mut Known) -> Rows {
                         let uplink = interface.external_ids.contains_key(marks::UPLINK);
                         let uplink = interface.name.parse().ok().filter(|_| uplink);
                         links.extend(uplink.map(|uplink| (uplink, Vec::new())));
-                        others.push(bridge_port(port, interface));
+                        let other = bridge_port(port, interface);
+                        let is_bond = port.interfaces.len() > 1;
+                        bonds.extend(is_bond.then(|| port.name.clone()));
+                        others.push(if is_bond {
+                            BridgePort { kind: PortKind::Bond, ..other }
+                        } else {
+                            other
+                        });
                     }
                 }
             }
@@ -106,6 +113,7 @@ fn read(replica: &Replica, known: &mut Known) -> Rows {
             made,
             userspace: bridge.datapath_type == "netdev",
             ports: others,
+            bonds,
             links,
             policy: marks::policy(&bridge.external_ids),
         };

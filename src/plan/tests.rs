@@ -150,6 +150,7 @@ impl World {
                 made: true,
                 userspace: true,
                 ports,
+                bonds: Default::default(),
                 links: BTreeMap::new(),
                 policy: Policy::default(),
             };

@@ -87,6 +87,8 @@ pub struct Bridge {
     pub userspace: bool,
     /// Its ports that are no endpoint's.
     pub ports: Vec<BridgePort>,
+    /// The names of its ports that are bonds: several links that are one.
+    pub bonds: BTreeSet<String>,
     /// The links of this host that Flowport set up for it, its local port and its uplink, each with the addresses that it
     /// is to have.
     pub links: BTreeMap<LinkName, Vec<IpNet>>,
@@ -131,6 +133,9 @@ pub enum PortKind {
     Uplink,
     /// Other hosts: a tunnel whose key is the network.
     KeyedTunnel,
+    /// A link of a bond. Which of its links takes a packet only Open vSwitch's own forwarding (`NORMAL`) can tell; what
+    /// flow entries send by all of them comes back by the others, so that none is used.
+    Bond,
 }
 
 /// The Port and Interface rows of an endpoint.

@@ -324,6 +324,15 @@ const CASES: &[Case] = &[
         Problem,
         &["eth1 of web", "ip link del fp800000000001"],
     ),
+    (
+        |f| {
+            let link = |name| SurveyedPort { port: "bond0".into(), ..port(name, "", &[]) };
+            bridge(f).ports.extend([link("eth0"), link("eth0")]);
+        },
+        "bond",
+        Problem,
+        &["port bond0 is a bond", "ovs-vsctl del-port br0 bond0"],
+    ),
     (|f| bridge(f).fail_mode = None, "fail-mode", Problem, &["ovs-vsctl set-fail-mode br0 secure"]),
     (
         |f| bridge(f).protocols = ["OpenFlow10".to_owned()].into(),
