@@ -77,9 +77,12 @@ fn world(bridge: &LinkName) -> (Desired, Observed) {
     let made = Bridge {
         row,
         managed: true,
+        secure: true,
         made: true,
         userspace: true,
         ports: vec![local],
+        bonds: Default::default(),
+        links: Default::default(),
         policy: Policy::default(),
     };
     observed.bridges.insert(bridge.clone(), made);
@@ -107,7 +110,7 @@ fn world(bridge: &LinkName) -> (Desired, Observed) {
         observed
             .running
             .insert(owner.clone(), Sandbox { owner, netns: "/x".into(), inode: 1, pid: Some(nth) });
-        observed.links.insert(endpoint, Link { mtu: 1500, leftover: false });
+        observed.links.insert(endpoint, Link { mtu: 1500, up: true, leftover: false });
         let port = PortRow {
             port: Uuid::from_u128(u128::from(nth) * 2),
             interface: Uuid::from_u128(u128::from(nth) * 2 + 1),

@@ -152,6 +152,7 @@ impl Meters {
                 RowEffect::AddPort { .. } => "add-port",
                 RowEffect::SetPort { .. } => "set-port",
                 RowEffect::DelPort { .. } => "del-port",
+                RowEffect::Secure { .. } => "secure-bridge",
                 RowEffect::ForgetDetached(_) => continue,
             };
             self.effects(kind, done, 1);

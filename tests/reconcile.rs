@@ -52,9 +52,12 @@ fn world(attachments: Vec<(Attachment, u32)>) -> (Desired, Observed) {
     let row = Bridge {
         row: Uuid::from_u128(1),
         managed: true,
+        secure: true,
         made: true,
         userspace: true,
         ports,
+        bonds: Default::default(),
+        links: Default::default(),
         policy: Policy::default(),
     };
     observed.bridges.insert(bridge(), row);

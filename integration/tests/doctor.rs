@@ -123,14 +123,23 @@ async fn what_is_wrong_with_a_bridge() {
     ill(&scene, "ip-forwarding", &["10.0.0.254", "sysctl -w net.ipv4.ip_forward=1"]).await;
     forward(&scene, "1");
 
+    // All that the daemon puts right by itself.
+    scene.end_daemon(Signal::TERM).await;
     scene.tool("ip", "link set br0 down").await;
     ill(&scene, "bridge-down", &["ip link set br0 up"]).await;
-    scene.tool("ip", "link set br0 up").await;
-
     scene.tool("ip", "addr del 10.0.0.254/24 dev br0").await;
     ill(&scene, "gateway", &["10.0.0.254", "dev br0"]).await;
-    scene.tool("ip", "addr add 10.0.0.254/24 dev br0").await;
-    well(&scene).await;
+    scene.tool("ovs-vsctl", "set bridge br0 protocols=OpenFlow10").await;
+    ill(&scene, "protocols", &["ovs-vsctl add bridge br0 protocols OpenFlow13"]).await;
+    scene.tool("ovs-vsctl", "del-fail-mode br0").await;
+    ill(&scene, "fail-mode", &["ovs-vsctl set-fail-mode br0 secure"]).await;
+    let end = scene.host_ends().await.into_iter().next().unwrap();
+    scene.tool("ip", &format!("link set {end} down")).await;
+    ill(&scene, "port-down", &[&format!("ip link set {end} up")]).await;
+    scene.start_daemon().await;
+    let all_right = async || findings(&scene).await.is_empty();
+    wait_until(DEADLINE, "the daemon puts them right", all_right).await;
+    scene.tool("ovs-vsctl", "clear bridge br0 protocols").await;
 
     scene.tool("ip", "link add eth8 type veth peer eth9").await;
     scene.tool("ip", "addr add 10.0.0.9/25 dev eth8").await;
@@ -159,13 +168,6 @@ async fn what_is_wrong_with_a_bridge() {
     ill(&scene, "foreign-flows", &["priority=500,udp", "ovs-ofctl dump-flows br0"]).await;
     scene.tool("ovs-ofctl", "-O OpenFlow13 --strict del-flows br0 priority=500,udp").await;
     well(&scene).await;
-
-    scene.tool("ovs-vsctl", "set bridge br0 protocols=OpenFlow10").await;
-    ill(&scene, "protocols", &["ovs-vsctl add bridge br0 protocols OpenFlow13"]).await;
-    scene.tool("ovs-vsctl", "clear bridge br0 protocols").await;
-
-    scene.tool("ovs-vsctl", "del-fail-mode br0").await;
-    ill(&scene, "fail-mode", &["ovs-vsctl set-fail-mode br0 secure"]).await;
 }
 
 #[tokio::test]

@@ -55,8 +55,9 @@ impl Frontend {
         if let Some(uplink) = &spec.uplink {
             self.port_taken_up(uplink, revision, deadline).await?;
         }
-        self.configure_local_port(spec).await?;
-        self.settle(spec.name.clone(), deadline).await
+        let (progress, _) = mpsc::channel(1);
+        let change = Change::Finish(spec.name.clone());
+        self.reconciler.ask(change, deadline, progress, self.interrupted.clone()).await
     }
 
     pub(super) async fn del_br(&self, name: &LinkName, deadline: Instant) -> Result<Outcome, Refused> {
@@ -87,6 +88,9 @@ impl Frontend {
         let rows = database.rows();
         let bridge = rows.bridges.get(&name).ok_or_else(|| Refused::no_such_bridge(&name))?;
         if !bridge.managed {
+            if let Some(bond) = bridge.bonds.first() {
+                return Err(has_bond(&name, bond));
+            }
             self.check_vswitchd([&name].into_iter()).await?;
             let foreign = self.foreign_flows(&name, deadline).await?;
             let (revision, before) = database.adopt_bridge(bridge.row).await?;
@@ -210,16 +214,6 @@ impl Frontend {
         Ok(route.map(|path| path.mtu))
     }
 
-    async fn configure_local_port(&self, spec: &BridgeSpec) -> Result<(), Refused> {
-        let netlink = &self.shells.netlink;
-        let name = spec.name.as_str();
-        if let Some(uplink) = &spec.uplink {
-            netlink.set_up(uplink.as_str()).await?;
-        }
-        netlink.add_addresses(name, &spec.addresses).await?;
-        netlink.set_up(name).await.map_err(Refused::from)
-    }
-
     async fn bridge_taken_up(
         &self,
         name: &LinkName,
@@ -278,6 +272,14 @@ impl Frontend {
         let (progress, _) = mpsc::channel(1);
         self.reconciler.ask(Change::Settle(bridge), deadline, progress, self.interrupted.clone()).await
     }
+}
+
+fn has_bond(bridge: &LinkName, bond: &str) -> Refused {
+    Refused::other(format!(
+        "port {bond} of {bridge} is a bond, over which only Open vSwitch's own forwarding goes: \
+         make it a bond of the kernel (`ip link add NAME type bond`) and put that one link into {bridge}, \
+         or take it out with `ovs-vsctl del-port {bridge} {bond}`"
+    ))
 }
 
 fn late(name: &LinkName) -> Refused {

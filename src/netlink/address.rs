@@ -5,13 +5,15 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use netlink_packet_core::Parseable;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use rustix::io::Errno;
 
 use super::error::NetlinkError;
-use super::link::index_of;
+use super::link::{self, Link, index_of};
 use super::socket::Socket;
 use super::{Netlink, message};
 
-const RTM_NEWADDR: u16 = 20;
+pub(super) const RTM_NEWADDR: u16 = 20;
+pub(super) const RTM_DELADDR: u16 = 21;
 
 /// An address that a link of the namespace has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +52,55 @@ impl Netlink {
         .await
     }
 
+    /// Has a link be up and have these addresses, beside those that it has. One that it has already is no error.
+    pub async fn set_up_with(&self, name: &str, addresses: &[IpNet]) -> Result<(), NetlinkError> {
+        let (name, addresses) = (name.to_owned(), addresses.to_vec());
+        self.run(move || {
+            let mut socket = Socket::route()?;
+            let index = index_of(&mut socket, &name)?;
+            let add = |address| (message::CREATE, message::new_address(index, address));
+            let requests = addresses.iter().map(add).chain([(0, message::set_up(index))]).collect();
+            for (nth, result) in socket.batch(requests)?.into_iter().enumerate() {
+                let Err(refusal) = result else { continue };
+                match addresses.get(nth) {
+                    Some(_) if refusal.is(Errno::EXIST) => {}
+                    Some(address) => {
+                        return Err(NetlinkError::refused(
+                            format!("add the address {address} to {name}"),
+                            refusal,
+                        ));
+                    }
+                    None => return Err(NetlinkError::refused(format!("bring up {name}"), refusal)),
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Those of the links of these names that are there, with their addresses.
+    pub async fn addressed_links(&self, names: Vec<String>) -> Result<Vec<(Link, Vec<IpNet>)>, NetlinkError> {
+        self.run(move || {
+            let mut socket = Socket::route()?;
+            let mut found = Vec::new();
+            for name in names {
+                found.extend(link::find(&mut socket, &name)?);
+            }
+            let addresses = of_all(&mut socket)?;
+            let of = |link: &Link| {
+                addresses.iter().filter(|on| on.link == link.index).map(|on| on.address).collect()
+            };
+            Ok(found
+                .into_iter()
+                .map(|link| {
+                    let own = of(&link);
+                    (link, own)
+                })
+                .collect())
+        })
+        .await
+    }
+
     /// The addresses of a link, link-local ones included.
     pub async fn addresses(&self, name: &str) -> Result<Vec<IpNet>, NetlinkError> {
         let name = name.to_owned();
@@ -66,6 +117,11 @@ impl Netlink {
 pub(super) fn of_link(socket: &mut Socket, index: u32) -> Result<Vec<IpNet>, NetlinkError> {
     let addresses = of_all(socket)?.into_iter().filter(|found| found.link == index);
     Ok(addresses.map(|found| found.address).collect())
+}
+
+/// The index of the link in a `struct ifaddrmsg`.
+pub(super) fn link_of(payload: &[u8]) -> Option<u32> {
+    payload.get(4..)?.first_chunk().map(|index| u32::from_ne_bytes(*index))
 }
 
 fn of_all(socket: &mut Socket) -> Result<Vec<LinkAddress>, NetlinkError> {

@@ -13,12 +13,13 @@ use rustix::net::sockopt::set_socket_recv_buffer_size_force;
 use tokio::runtime::Handle;
 
 use super::Netlink;
+use super::address::{self, RTM_DELADDR, RTM_NEWADDR};
 use super::error::NetlinkError;
 use super::link::{Link, RTM_DELLINK, RTM_NEWLINK};
 use super::socket::Messages;
 
-/// `RTNLGRP_LINK`.
-const LINK_GROUP: u32 = 1;
+/// `RTNLGRP_LINK`, `RTNLGRP_IPV4_IFADDR` and `RTNLGRP_IPV6_IFADDR`.
+const GROUPS: [u32; 3] = [1, 5, 9];
 /// Room for the events of a few thousand links made at once, about 2 KiB each, before the kernel drops
 /// events and says so. It is accounted when used.
 const RECEIVE_BUFFER: usize = 16 << 20;
@@ -35,6 +36,11 @@ pub enum LinkEvent {
         index: u32,
         /// Its last name.
         name: String,
+    },
+    /// An address of a link came or went.
+    Addressed {
+        /// The link's index.
+        index: u32,
     },
     /// The kernel dropped events because we read too slowly: list the links again.
     Resync,
@@ -66,7 +72,9 @@ impl Netlink {
             if set_socket_recv_buffer_size_force(&*socket, RECEIVE_BUFFER).is_err() {
                 socket.set_rx_buf_sz(i32::try_from(RECEIVE_BUFFER).unwrap_or(i32::MAX))?;
             }
-            socket.add_membership(LINK_GROUP)?;
+            for group in GROUPS {
+                socket.add_membership(group)?;
+            }
             Ok(LinkEvents {
                 socket: tokio_socket,
                 buffer: Vec::with_capacity(DATAGRAM),
@@ -117,10 +125,12 @@ impl Stream for LinkEvents {
 }
 
 fn event(kind: u16, payload: &[u8]) -> Option<LinkEvent> {
-    let link = Link::parse(payload)?;
     match kind {
-        RTM_NEWLINK => Some(LinkEvent::Seen(link)),
-        RTM_DELLINK => Some(LinkEvent::Gone { index: link.index, name: link.name }),
+        RTM_NEWLINK => Link::parse(payload).map(LinkEvent::Seen),
+        RTM_DELLINK => {
+            Link::parse(payload).map(|link| LinkEvent::Gone { index: link.index, name: link.name })
+        }
+        RTM_NEWADDR | RTM_DELADDR => address::link_of(payload).map(|index| LinkEvent::Addressed { index }),
         _ => None,
     }
 }

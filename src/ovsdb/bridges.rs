@@ -12,6 +12,9 @@ use crate::model::{BridgeSpec, LinkName, Rule, Tunnel, Vlan};
 
 use super::{Database, LOCK, TransactionFailed, marks};
 
+const SECURE: &str = "secure";
+const OPENFLOW_13: &str = "OpenFlow13";
+
 /// What became of a row that ovs-vswitchd was to take up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TakenUp {
@@ -44,21 +47,23 @@ impl Database {
     /// Inserts a bridge with its local port and uplink; returns the configuration's number (`next_cfg`).
     pub async fn add_bridge(&self, spec: &BridgeSpec) -> Result<i64, TransactionFailed> {
         let mut transaction = self.transaction();
-        let mut ports = BTreeSet::from([insert_port(&mut transaction, spec.name.as_str(), "internal", [])]);
-        ports.extend(spec.uplink.iter().map(|uplink| insert_port(&mut transaction, uplink.as_str(), "", [])));
-        let (forwarder, fail_mode) = if spec.managed {
-            (marks::MANAGED, Some(BridgeFailMode::from("secure")))
-        } else {
-            (marks::PLAIN, None)
-        };
+        let mut ports =
+            BTreeSet::from([insert_port(&mut transaction, spec.name.as_str(), "internal", [], [])]);
+        ports.extend(spec.uplink.iter().map(|uplink| {
+            insert_port(
+                &mut transaction,
+                uplink.as_str(),
+                "",
+                [],
+                [(marks::UPLINK.to_owned(), "true".to_owned())],
+            )
+        }));
         let bridge = transaction.insert(&Bridge {
             name: spec.name.to_string(),
             datapath_type: spec.datapath.to_string(),
-            fail_mode,
+            fail_mode: spec.managed.then(|| BridgeFailMode::from(SECURE)),
             ports,
-            external_ids: [(marks::BRIDGE, forwarder), (marks::MADE, "true")]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
+            external_ids: marks::of_bridge(spec),
             ..Bridge::default()
         });
         transaction.mutate(Where::<OpenVSwitch>::all(), [OpenVSwitch::BRIDGES.insert([bridge])]);
@@ -83,15 +88,9 @@ impl Database {
             fail_mode: found.fail_mode.clone(),
             mark: found.external_ids.get(marks::BRIDGE).cloned(),
         });
-        let bridge = || Where::<Bridge>::row(row);
-        transaction.update(bridge(), [Bridge::FAIL_MODE.set(Some(BridgeFailMode::from("secure")))]);
-        // An empty set of protocols stands for all that the switch knows.
-        let speaks_some =
-            self.client.replica().row::<Bridge>(row).is_some_and(|found| !found.protocols.is_empty());
-        if speaks_some {
-            transaction.mutate(bridge(), [Bridge::PROTOCOLS.insert([BridgeProtocols::from("OpenFlow13")])]);
-        }
-        transaction.mutate(bridge(), [Bridge::EXTERNAL_IDS.put([(marks::BRIDGE, marks::MANAGED)])]);
+        secure(&mut transaction, &self.client.replica(), row);
+        let bridge = Where::<Bridge>::row(row);
+        transaction.mutate(bridge, [Bridge::EXTERNAL_IDS.put([(marks::BRIDGE, marks::MANAGED)])]);
         Ok((self.commit_revision(transaction).await?, before.unwrap_or_default()))
     }
 
@@ -132,8 +131,13 @@ impl Database {
     /// Inserts a tunnel port.
     pub async fn add_tunnel(&self, bridge: Uuid, tunnel: &Tunnel) -> Result<i64, TransactionFailed> {
         let mut transaction = self.transaction();
-        let port =
-            insert_port(&mut transaction, tunnel.name.as_str(), &tunnel.kind.to_string(), tunnel.options());
+        let port = insert_port(
+            &mut transaction,
+            tunnel.name.as_str(),
+            &tunnel.kind.to_string(),
+            tunnel.options(),
+            [],
+        );
         transaction.mutate(Where::<Bridge>::row(bridge), [Bridge::PORTS.insert([port])]);
         self.commit_revision(transaction).await
     }
@@ -193,16 +197,35 @@ impl Database {
     }
 }
 
+/// What [`is_secure`] asks for.
+pub(super) fn secure(transaction: &mut Transaction, replica: &Replica, row: Uuid) {
+    let bridge = || Where::<Bridge>::row(row);
+    transaction.update(bridge(), [Bridge::FAIL_MODE.set(Some(BridgeFailMode::from(SECURE)))]);
+    if replica.row::<Bridge>(row).is_some_and(|found| !found.protocols.is_empty()) {
+        transaction.mutate(bridge(), [Bridge::PROTOCOLS.insert([BridgeProtocols::from(OPENFLOW_13)])]);
+    }
+}
+
+/// Whether nothing but flow entries forwards on the bridge, and it speaks OpenFlow 1.3. An empty set of protocols stands
+/// for all that the switch knows.
+pub(super) fn is_secure(bridge: &Bridge) -> bool {
+    let speaks =
+        bridge.protocols.is_empty() || bridge.protocols.contains(&BridgeProtocols::from(OPENFLOW_13));
+    speaks && bridge.fail_mode == Some(BridgeFailMode::from(SECURE))
+}
+
 fn insert_port(
     transaction: &mut Transaction,
     name: &str,
     kind: &str,
     options: impl IntoIterator<Item = (String, String)>,
+    marks: impl IntoIterator<Item = (String, String)>,
 ) -> Ref<Port> {
     let interface = transaction.insert(&Interface {
         name: name.to_owned(),
         type_: kind.to_owned(),
         options: BTreeMap::from_iter(options),
+        external_ids: BTreeMap::from_iter(marks),
         ..Interface::default()
     });
     transaction.insert(&Port {

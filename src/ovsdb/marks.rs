@@ -9,7 +9,9 @@ use std::str::FromStr;
 use flowport_ovsdb_schema::open_vswitch::{Port, PortVlanMode};
 use ipnet::IpNet;
 
-use crate::model::{Attachment, ContainerRef, EndpointId, LinkName, Mac, Owner, Policy, Rule, Vlan};
+use crate::model::{
+    Attachment, BridgeSpec, ContainerRef, EndpointId, LinkName, Mac, Owner, Policy, Rule, Vlan,
+};
 
 /// Of an Interface row: the container's identity.
 const CONTAINER_ID: &str = "container_id";
@@ -17,6 +19,7 @@ const CONTAINER_ID: &str = "container_id";
 const CONTAINER_IFACE: &str = "container_iface";
 /// Of an Interface row: the container in the user's words.
 const CONTAINER: &str = "flowport-container";
+/// Of an Interface row, the container's; of a Bridge row, its local port's.
 const ADDRESSES: &str = "flowport-addresses";
 const GATEWAYS: &str = "flowport-gateways";
 const ROUTES: &str = "flowport-routes";
@@ -40,6 +43,8 @@ const ISOLATED: &str = "flowport-isolated-";
 const ALLOW: &str = "flowport-allow ";
 /// Of a Bridge row: set when Flowport made it.
 pub(super) const MADE: &str = "flowport-made";
+/// Of an Interface row: it is the uplink of a bridge that Flowport made, which sets the link up.
+pub(super) const UPLINK: &str = "flowport-uplink";
 
 /// The marks of an attachment's Interface row.
 pub(super) fn of_attachment(attachment: &Attachment) -> BTreeMap<String, String> {
@@ -59,6 +64,23 @@ pub(super) fn of_attachment(attachment: &Attachment) -> BTreeMap<String, String>
     }
     marks.extend(mtu.map(|mtu| (MTU.to_owned(), mtu.to_string())));
     marks
+}
+
+/// The marks of a bridge that Flowport makes.
+pub(super) fn of_bridge(spec: &BridgeSpec) -> BTreeMap<String, String> {
+    let forwarder = if spec.managed { MANAGED } else { PLAIN };
+    let mut marks = BTreeMap::from(
+        [(BRIDGE, forwarder), (MADE, "true")].map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    if !spec.addresses.is_empty() {
+        marks.insert(ADDRESSES.to_owned(), joined(&spec.addresses));
+    }
+    marks
+}
+
+/// The addresses that a Bridge row says its local port is to have.
+pub(super) fn addresses(marks: &BTreeMap<String, String>) -> Vec<IpNet> {
+    split(marks.get(ADDRESSES))
 }
 
 /// The mark of a network whose containers are kept apart.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use flowport_ovsdb::{Replica, Uuid};
 use flowport_ovsdb_schema::open_vswitch::{Bridge as BridgeRow, Interface, OpenVSwitch, Port};
+use ipnet::IpNet;
 
 use crate::model::{EndpointId, LinkName, Mac, TunnelKind, Vlan};
 use crate::state::{Bridge, BridgePort, PortKind, PortRow, TunnelPort};
 
-use super::{Database, marks};
+use super::{Database, bridges, marks};
 
 /// The rows that a plan looks at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,7 +70,10 @@ fn read(replica: &Replica, known: &mut Known) -> Rows {
     for (row, bridge) in replica.rows::<BridgeRow>() {
         // ovs-vswitchd makes no device of a name that is none.
         let Ok(name) = bridge.name.parse::<LinkName>() else { continue };
-        let mut others = Vec::new();
+        let (mut others, mut bonds) = (Vec::new(), BTreeSet::new());
+        let made = bridge.external_ids.contains_key(marks::MADE);
+        let local = made.then(|| (name.clone(), marks::addresses(&bridge.external_ids)));
+        let mut links: BTreeMap<LinkName, Vec<IpNet>> = local.into_iter().collect();
         for (port_row, port) in replica.resolve(&bridge.ports) {
             for (interface_row, interface) in replica.resolve(&port.interfaces) {
                 // A port may have gone to another bridge, and the bridge has its name from a row of its own.
@@ -85,7 +89,19 @@ fn read(replica: &Replica, known: &mut Known) -> Rows {
                     }
                     // A container's, whose marks somebody took away: no way to other hosts.
                     None if EndpointId::from_host_link(&interface.name).is_some() => {}
-                    None => others.push(bridge_port(port, interface)),
+                    None => {
+                        let uplink = interface.external_ids.contains_key(marks::UPLINK);
+                        let uplink = interface.name.parse().ok().filter(|_| uplink);
+                        links.extend(uplink.map(|uplink| (uplink, Vec::new())));
+                        let other = bridge_port(port, interface);
+                        let is_bond = port.interfaces.len() > 1;
+                        bonds.extend(is_bond.then(|| port.name.clone()));
+                        others.push(if is_bond {
+                            BridgePort { kind: PortKind::Bond, ..other }
+                        } else {
+                            other
+                        });
+                    }
                 }
             }
         }
@@ -93,9 +109,12 @@ fn read(replica: &Replica, known: &mut Known) -> Rows {
         let found = Bridge {
             row,
             managed: marked(marks::BRIDGE) == Some(marks::MANAGED),
-            made: marked(marks::MADE).is_some(),
+            secure: bridges::is_secure(bridge),
+            made,
             userspace: bridge.datapath_type == "netdev",
             ports: others,
+            bonds,
+            links,
             policy: marks::policy(&bridge.external_ids),
         };
         rows.bridges.insert(name, found);

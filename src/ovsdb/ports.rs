@@ -9,17 +9,18 @@ use flowport_ovsdb_schema::open_vswitch::{Bridge, Interface, OpenVSwitch, Port};
 use crate::model::{Attachment, EndpointId};
 use crate::state::RowEffect;
 
-use super::{Database, LOCK, TransactionFailed, marks};
+use super::{Database, LOCK, TransactionFailed, bridges, marks};
 
 /// How long ovs-vswitchd may take to let go of a port before another of its name comes all the same.
 const LET_GO_TIME: Duration = Duration::from_secs(5);
 
 impl Database {
     /// Carries all effects out in one transaction: either every one of them is in the database afterwards, or none.
+    /// Returns the configuration's number (`next_cfg`) where ovs-vswitchd has to be waited for.
     ///
     /// A port that comes again waits until ovs-vswitchd has let go of the one that went. Who sees both at once takes the
     /// new port for the old one, and in the userspace datapath goes on listening to the link that is gone.
-    pub async fn carry_out(&self, effects: &[RowEffect]) -> Result<(), TransactionFailed> {
+    pub async fn carry_out(&self, effects: &[RowEffect]) -> Result<Option<i64>, TransactionFailed> {
         self.let_go(&names_of_added(effects)).await;
         let mut transaction = Transaction::new();
         transaction.assert_lock(LOCK);
@@ -33,6 +34,7 @@ impl Database {
             .flat_map(|(_, row)| marks::all_detached(&row.external_ids))
             .collect();
         let lacking = unmarked(&replica, effects);
+        let mut secured = false;
         for effect in effects {
             match effect {
                 RowEffect::AddPort { attachment, bridge, ofport_request, recorded } => {
@@ -53,6 +55,10 @@ impl Database {
                 }
                 RowEffect::SetPort { attachment, port, interface, recorded } => {
                     set(&mut transaction, attachment, *port, *interface, *recorded);
+                }
+                RowEffect::Secure { row, .. } => {
+                    secured = true;
+                    bridges::secure(&mut transaction, &replica, *row);
                 }
                 RowEffect::ForgetDetached(endpoint) => forgotten.push(*endpoint),
                 RowEffect::DelPort { bridge, port, detached: endpoint } => {
@@ -79,8 +85,8 @@ impl Database {
             let marks = detached.into_iter().map(|endpoint| (marks::detached(endpoint), "true".to_owned()));
             transaction.mutate(all(), [OpenVSwitch::EXTERNAL_IDS.put(marks)]);
         }
-        if taken_away.is_empty() {
-            return self.commit(transaction).await.map(drop);
+        if taken_away.is_empty() && !secured {
+            return self.commit(transaction).await.map(|_| None);
         }
         let revision = self.commit_revision(transaction).await?;
         let reached = self.replica().rows::<OpenVSwitch>().map(|(_, row)| row.cur_cfg).max();
@@ -88,7 +94,7 @@ impl Database {
             known.retain(|_, until| Some(*until) > reached);
             known.extend(taken_away.into_iter().map(|name| (name, revision)));
         });
-        Ok(())
+        Ok(Some(revision))
     }
 
     /// Waits until ovs-vswitchd knows that the ports of these names that were taken away are gone.

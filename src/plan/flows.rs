@@ -293,7 +293,7 @@ fn host_port(port: &BridgePort) -> Option<Member> {
 
 fn uplink(port: &BridgePort) -> Option<Uplink> {
     let kind = match (port.kind, port.tag) {
-        (PortKind::Host(_), _) => return None,
+        (PortKind::Host(_) | PortKind::Bond, _) => return None,
         (PortKind::KeyedTunnel, _) => UplinkKind::Keyed,
         (PortKind::Uplink, Some(vlan)) => UplinkKind::Access(vlan),
         (PortKind::Uplink, None) => UplinkKind::Trunk,

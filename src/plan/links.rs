@@ -36,6 +36,7 @@ fn of_wanted(
             mtu,
             tx_checksum_offload: !bridge.userspace,
         }),
+        Some(link) if !link.up => Some(LinkEffect::SetUp(endpoint)),
         // What another tool made keeps the MTU it was given.
         Some(link) if link.mtu != mtu && attachment.host_link == endpoint.host_link() => {
             Some(LinkEffect::SetMtu { attachment: Arc::clone(attachment), sandbox: sandbox.clone(), mtu })

@@ -2,11 +2,19 @@
 
 use std::sync::Arc;
 
-use crate::model::{Attachment, EndpointId};
+use crate::model::{Attachment, EndpointId, LinkName};
 
-use crate::state::{Desired, Observed, PortRow, RowEffect};
+use crate::state::{Desired, Observed, PortRow, RowEffect, Scope};
 
 use super::PortNumbers;
+
+/// The change of a managed bridge's row when somebody has Open vSwitch forward on it by itself. A command leaves that to
+/// the daemon: the switch drops all flow entries for it, and a command installs none but its own again.
+pub fn bridge_row(desired: &Desired, observed: &Observed, bridge: &LinkName) -> Option<RowEffect> {
+    let row = observed.bridges.get(bridge).filter(|row| row.managed && !row.secure)?;
+    matches!(desired.scope, Scope::Everything)
+        .then(|| RowEffect::Secure { bridge: bridge.clone(), row: row.row })
+}
 
 /// The changes of the endpoint's rows that this round can begin, a new port with one of the `numbers`.
 pub fn rows(

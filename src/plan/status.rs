@@ -41,6 +41,9 @@ pub fn status(desired: &Desired, observed: &Observed, endpoint: EndpointId, flow
     let Some(link) = observed.links.get(&endpoint) else {
         return missing(format!("link {} is not there yet", attachment.host_link));
     };
+    if !link.up {
+        return missing(format!("link {} is down", attachment.host_link));
+    }
     let mtu = observed.mtu_for(attachment);
     if link.mtu != mtu && attachment.host_link == endpoint.host_link() {
         return missing(format!("its MTU is {} and not {mtu} yet", link.mtu));

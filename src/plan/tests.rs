@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use flowport_openflow::{Cookie, FlowKey, Match, PortNo, TableId};
 use flowport_ovsdb::Uuid;
+use ipnet::IpNet;
 use proptest::prelude::*;
 
 use super::*;
@@ -39,6 +40,7 @@ enum LinkFound {
     None,
     Good,
     OtherMtu,
+    Down,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +54,12 @@ enum RowFound {
 const BRIDGES: [&str; 3] = ["managed", "plain", "nosuch"];
 
 fn found() -> impl Strategy<Value = Found> {
-    let link = prop_oneof![Just(LinkFound::None), Just(LinkFound::Good), Just(LinkFound::OtherMtu)];
+    let link = prop_oneof![
+        Just(LinkFound::None),
+        Just(LinkFound::Good),
+        Just(LinkFound::OtherMtu),
+        Just(LinkFound::Down)
+    ];
     let row = prop_oneof![
         Just(RowFound::None),
         Just(RowFound::Good),
@@ -136,8 +143,17 @@ impl World {
             let row = Uuid::from_u128(1 + nth as u128);
             let managed = nth == 0;
             let ports = vec![local.clone()];
-            let bridge_row =
-                Bridge { row, managed, made: true, userspace: true, ports, policy: Policy::default() };
+            let bridge_row = Bridge {
+                row,
+                managed,
+                secure: true,
+                made: true,
+                userspace: true,
+                ports,
+                bonds: Default::default(),
+                links: BTreeMap::new(),
+                policy: Policy::default(),
+            };
             world.observed.bridges.insert(name(bridge), bridge_row);
         }
         let mut records = BTreeMap::new();
@@ -177,10 +193,11 @@ impl World {
             if let Some(marked) = &marked {
                 world.insert_row(endpoint, Arc::clone(marked), None);
             }
-            let link = |mtu| Link { mtu, leftover: marked.is_none() };
+            let link =
+                |mtu| Link { mtu, up: !matches!(found.link, LinkFound::Down), leftover: marked.is_none() };
             match found.link {
                 LinkFound::None => None,
-                LinkFound::Good => world.observed.links.insert(endpoint, link(DEFAULT_MTU)),
+                LinkFound::Good | LinkFound::Down => world.observed.links.insert(endpoint, link(DEFAULT_MTU)),
                 LinkFound::OtherMtu => world.observed.links.insert(endpoint, link(9000)),
             };
             if found.flows > 0 {
@@ -248,10 +265,12 @@ impl World {
             self.check_scope(endpoint);
             match effect {
                 LinkEffect::Add { mtu, .. } => {
-                    let before = self.observed.links.insert(endpoint, Link { mtu, leftover: false });
+                    let before =
+                        self.observed.links.insert(endpoint, Link { mtu, up: true, leftover: false });
                     assert_eq!(before, None, "the kernel refuses a second link");
                 }
                 LinkEffect::SetMtu { mtu, .. } => self.observed.links.get_mut(&endpoint).unwrap().mtu = mtu,
+                LinkEffect::SetUp(_) => self.observed.links.get_mut(&endpoint).unwrap().up = true,
                 LinkEffect::Del(_) => drop(self.observed.links.remove(&endpoint).unwrap()),
             }
         }
@@ -280,6 +299,7 @@ impl World {
                     self.observed.ports.remove(&endpoint);
                     self.observed.detached.extend(detached);
                 }
+                RowEffect::Secure { .. } => panic!("of no endpoint"),
                 RowEffect::ForgetDetached(endpoint) => assert!(self.observed.detached.remove(&endpoint)),
             }
         }
@@ -386,7 +406,7 @@ proptest! {
             if !(found.desired && found.running) {
                 prop_assert_eq!((link, row.is_some(), flows), (None, false, false));
             } else if found.bridge < 2 {
-                prop_assert_eq!(link.unwrap().mtu, DEFAULT_MTU);
+                prop_assert_eq!((link.unwrap().mtu, link.unwrap().up), (DEFAULT_MTU, true));
                 prop_assert_eq!(&*row.unwrap().attachment, &wanted);
                 prop_assert_eq!(flows, found.bridge == 0);
             }
@@ -428,4 +448,46 @@ fn two_networks_have_two_groups() {
     world.desired.attachments.insert(moved.endpoint(), Arc::new(moved));
     while world.round() {}
     assert_eq!(world.installed().groups().len(), 2);
+}
+
+#[test]
+fn what_a_bridges_links_lack_is_planned_and_nothing_is_taken_away() {
+    let bridge = name(BRIDGES[1]);
+    let (local, uplink) = (bridge.clone(), name("eth0"));
+    let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpNet>>();
+    let wanted = addresses(&["10.0.0.1/24", "fd00::1/64"]);
+    let mut world = World::new(&[], true, false);
+    let row = world.observed.bridges.get_mut(&bridge).unwrap();
+    row.links = [(local.clone(), wanted.clone()), (uplink.clone(), vec![])].into();
+    let mut seen = |link: &LinkName, up: bool, has: &[&str]| {
+        let addresses = addresses(has).into_iter().collect();
+        world.observed.host_links.insert(link.clone(), HostLink { up, addresses });
+        (host_links(&world.observed, &bridge).collect::<Vec<_>>(), has_host_links(&world.observed, &bridge))
+    };
+    let effect = |link: &LinkName, addresses: &[IpNet]| HostLinkEffect {
+        link: link.clone(),
+        addresses: addresses.to_vec(),
+    };
+    // Of a link that is not there nothing can be done yet.
+    assert_eq!(seen(&local, false, &[]), (vec![effect(&local, &wanted)], false));
+    assert_eq!(
+        seen(&local, true, &["10.0.0.1/24", "10.0.0.9/8"]),
+        (vec![effect(&local, &wanted[1..])], false)
+    );
+    assert_eq!(seen(&local, true, &["10.0.0.1/16", "fd00::1/80", "fe80::1/64"]), (vec![], false));
+    assert_eq!(seen(&uplink, false, &["192.0.2.1/24"]), (vec![effect(&uplink, &[])], false));
+    assert_eq!(seen(&uplink, true, &[]), (vec![], true));
+}
+
+#[test]
+fn a_managed_bridge_that_is_set_to_forward_otherwise_is_the_daemons_to_set_back() {
+    for (everything, managed, secure) in (0..8).map(|bits| (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0)) {
+        let mut world = World::new(&[], everything, false);
+        let bridge = name(BRIDGES[usize::from(!managed)]);
+        world.observed.bridges.get_mut(&bridge).unwrap().secure = secure;
+        let row = world.observed.bridges[&bridge].row;
+        let wanted = everything && managed && !secure;
+        let effect = RowEffect::Secure { bridge: bridge.clone(), row };
+        assert_eq!(bridge_row(&world.desired, &world.observed, &bridge), wanted.then_some(effect));
+    }
 }

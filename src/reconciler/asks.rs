@@ -28,6 +28,8 @@ pub enum Change {
     SetVlan(Selected, Vlan, Sandbox),
     /// Only wait until the bridge forwards as it should.
     Settle(LinkName),
+    /// Wait for that, and until the links of the bridge, which is new, are set up.
+    Finish(LinkName),
     /// Wait for that, and until what these containers have on the bridge fits its new tunnel.
     Fit {
         /// The bridge.
@@ -152,6 +154,7 @@ impl Reconciler {
         let mut waiting = Waiting {
             before: BTreeMap::new(),
             bridges: BTreeSet::new(),
+            host_links: None,
             deadline: deadline.max(now),
             refused: None,
             answer,
@@ -168,6 +171,13 @@ impl Reconciler {
             }
             Change::Settle(bridge) => {
                 waiting.bridges.insert(bridge);
+                Ok(BTreeMap::new())
+            }
+            Change::Finish(bridge) => {
+                waiting.bridges.insert(bridge.clone());
+                waiting.host_links = Some(bridge);
+                // No events of the kernel reach a command.
+                self.begin_reading_host_links();
                 Ok(BTreeMap::new())
             }
             Change::Fit { bridge, sandboxes, underlay } => {

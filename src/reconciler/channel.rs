@@ -113,6 +113,17 @@ impl Channel {
         }
     }
 
+    /// Whether it is to be read before anything else is done with it.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.awaited
+    }
+
+    /// Has it be read.
+    pub(super) fn read(&mut self) {
+        self.lane.begin(());
+        self.datapath.read();
+    }
+
     /// It is to be looked at now, whatever was planned.
     pub(super) fn look_at(&mut self, now: Instant) {
         self.audits.read_at = now;

@@ -11,7 +11,7 @@ use crate::state::{Datapath as Seen, LinkEffect, RecordEffect, RowEffect, Scope,
 
 use crate::refused::Refused;
 
-use super::news::News;
+use super::news::{self, News};
 use super::{Event, Reconciler};
 
 /// How many links are made by one task, which reports when all of them are: few enough for their rows to follow soon,
@@ -26,6 +26,9 @@ const LINKS_AT_ONCE: usize = 3 * LINKS_A_TASK;
 /// must not hold up the ports of others for long.
 const ROWS_WAIT: Duration = Duration::from_secs(3);
 
+/// How long ovs-vswitchd may take to apply another fail mode, for which it drops all flow entries.
+const FLUSH_TIME: Duration = Duration::from_secs(30);
+
 impl Reconciler {
     pub(super) fn round(&mut self, now: Instant) {
         self.take_touched();
@@ -39,7 +42,9 @@ impl Reconciler {
             records.extend(plan::record(desired, observed, *endpoint));
             before != (links.len(), rows.len(), records.len())
         });
+        rows.extend(observed.bridges.keys().filter_map(|bridge| plan::bridge_row(desired, observed, bridge)));
         self.begin_links(links, now);
+        self.begin_host_links(now);
         self.begin_rows(rows, now);
         self.begin_records(records, now);
         self.begin_flows(now);
@@ -57,7 +62,7 @@ impl Reconciler {
     }
 
     fn begin_links(&mut self, effects: Vec<LinkEffect>, now: Instant) {
-        let (mut dels, mut adds) = (Vec::new(), Vec::new());
+        let (mut dels, mut adds, mut downs) = (Vec::new(), Vec::new(), Vec::new());
         let mut busy = self.links.busy();
         for effect in effects {
             let endpoint = effect.endpoint();
@@ -68,6 +73,10 @@ impl Reconciler {
                 LinkEffect::Del(endpoint) => {
                     self.links.begin(endpoint);
                     dels.push((endpoint, self.host_link(endpoint)));
+                }
+                LinkEffect::SetUp(endpoint) => {
+                    self.links.begin(endpoint);
+                    downs.push((endpoint, self.host_link(endpoint)));
                 }
                 LinkEffect::Add { .. } | LinkEffect::SetMtu { .. } if busy >= LINKS_AT_ONCE => {}
                 LinkEffect::SetMtu { attachment, sandbox, mtu } => {
@@ -86,6 +95,9 @@ impl Reconciler {
         while !adds.is_empty() {
             let rest = adds.split_off(adds.len().min(LINKS_A_TASK));
             self.begin_adding(std::mem::replace(&mut adds, rest));
+        }
+        if !downs.is_empty() {
+            self.begin_setting_up(downs);
         }
         if !dels.is_empty() {
             let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
@@ -123,6 +135,23 @@ impl Reconciler {
             meters.effects("add-link", false, failed.len());
             // The reconciler is gone only when nobody is left to be told.
             let _ = outbox.send(Event::LinksAdded(added)).await;
+        });
+    }
+
+    fn begin_setting_up(&self, links: Vec<(EndpointId, String)>) {
+        let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
+        let meters = self.meters.clone();
+        tokio::spawn(async move {
+            let mut results = Vec::new();
+            for (endpoint, link) in links {
+                let result = netlink.set_up(&link).await.map_err(Refused::from);
+                if result.is_ok() {
+                    tracing::info!(link, "somebody set the link down: it is up again");
+                }
+                meters.effects("set-up-link", result.is_ok(), 1);
+                results.push((endpoint, result));
+            }
+            let _ = outbox.send(Event::LinksSetUp(results)).await;
         });
     }
 
@@ -168,7 +197,14 @@ impl Reconciler {
                 news.tell();
             }
             meters.rows(&effects, result.is_ok(), begun.elapsed());
-            let _ = outbox.send(Event::Committed(endpoints, result)).await;
+            let revision = result.as_ref().ok().copied().flatten();
+            let _ = outbox.send(Event::Committed(endpoints, result.map(drop))).await;
+            let secured = news::secured(&effects);
+            if let Some(revision) = revision.filter(|_| !secured.is_empty()) {
+                // One that does not run holds no flow entries, and has them read when it does.
+                database.taken_up(None, revision, Instant::now() + FLUSH_TIME).await;
+                let _ = outbox.send(Event::Flushed(secured)).await;
+            }
         });
     }
 
@@ -203,6 +239,10 @@ impl Reconciler {
         for (bridge, channel) in datapaths {
             let Some(Seen::Read(installed)) = observed.datapaths.get(bridge) else { continue };
             if !channel.lane.is_free(&(), now) {
+                continue;
+            }
+            if channel.is_awaited() {
+                channel.read();
                 continue;
             }
             if !channel.is_dirty() {

@@ -29,7 +29,7 @@ struct Entry {
     rests_until: Option<Instant>,
 }
 
-impl<K: Ord + Copy> Lane<K> {
+impl<K: Ord + Clone> Lane<K> {
     /// Whether an effect on `key` may begin now.
     pub(super) fn is_free(&self, key: &K, now: Instant) -> bool {
         self.entries
@@ -53,6 +53,11 @@ impl<K: Ord + Copy> Lane<K> {
 
     pub(super) fn succeed(&mut self, key: &K) {
         self.entries.remove(key);
+    }
+
+    /// It succeeded, and rests all the same: whoever undoes it again and again does not keep us busy.
+    pub(super) fn pause(&mut self, key: K, now: Instant) {
+        self.entries.insert(key, Entry { rests_until: Some(now + FIRST_REST), ..Entry::default() });
     }
 
     pub(super) fn fail(&mut self, key: K, now: Instant) {

@@ -14,6 +14,7 @@
 mod asks;
 mod channel;
 mod effects;
+mod host_links;
 mod lanes;
 mod news;
 mod observing;
@@ -26,6 +27,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use ipnet::IpNet;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::deadline::at;
@@ -36,13 +38,14 @@ use crate::openflow::{Datapath, DatapathEvent, ReadScope, Report};
 use crate::ovsdb::{Database, RowReader, TransactionFailed};
 use crate::records::Records;
 use crate::refused::Refused;
-use crate::state::{Datapath as Seen, Desired, Link, Observed, RecordEffect, Scope, Tracked};
+use crate::state::{Datapath as Seen, Desired, HostLinkEffect, Link, Observed, RecordEffect, Scope, Tracked};
 
 pub use asks::{Ask, Change, Handle, Selected, is_of};
 pub use summary::{BridgeSummary, DatapathSummary, Summary};
 pub use waiting::{Outcome, Progress};
 
 use channel::Channel;
+use host_links::HostLinks;
 use lanes::{Lane, Links};
 use summary::Look;
 use waiting::Waiting;
@@ -83,10 +86,15 @@ pub(crate) enum Event {
     /// Each with the MTU that it was to have.
     LinksAdded(Vec<(EndpointId, u32, Result<(), Refused>)>),
     LinkMtuSet(EndpointId, u32, Result<(), Refused>),
+    LinksSetUp(Vec<(EndpointId, Result<(), Refused>)>),
     LinksDeleted(Vec<EndpointId>, Result<(), Refused>),
     LinksRead(Result<Vec<SeenLink>, Refused>),
     Link(LinkEvent),
+    HostLinksRead(Result<Vec<(SeenLink, Vec<IpNet>)>, Refused>),
+    HostLinkSet(HostLinkEffect, Result<(), Refused>),
     Committed(BTreeSet<EndpointId>, Result<(), TransactionFailed>),
+    /// ovs-vswitchd has dropped the flow entries of these bridges.
+    Flushed(Vec<LinkName>),
     Recorded(Vec<RecordEffect>, Result<(), TransactionFailed>),
     Underlay(IpAddr, Option<u32>),
     Started(Sandbox),
@@ -111,6 +119,7 @@ pub struct Reconciler {
     shells: Shells,
     rows_read: RowReader,
     links: Links,
+    host_links: HostLinks,
     rows: Lane<()>,
     /// Why the last transaction did not come to the database, or was not for us to make.
     rows_trouble: Option<String>,
@@ -156,6 +165,7 @@ impl Reconciler {
             shells,
             rows_read: RowReader::default(),
             links: Lane::default(),
+            host_links: HostLinks::default(),
             rows: Lane::default(),
             rows_trouble: None,
             bad_rows: Lane::default(),
@@ -305,7 +315,7 @@ impl Reconciler {
                     match result {
                         Ok(()) => {
                             self.links.succeed(&endpoint);
-                            self.observed.links.insert(endpoint, Link { mtu, leftover: false });
+                            self.observed.links.insert(endpoint, Link { mtu, up: true, leftover: false });
                             self.touched(endpoint);
                         }
                         Err(refused) => self.fail_link(endpoint, &refused, now),
@@ -320,6 +330,7 @@ impl Reconciler {
                 }
             }
             Event::LinkMtuSet(endpoint, _, Err(refused)) => self.fail_link(endpoint, &refused, now),
+            Event::LinksSetUp(links) => self.take_set_up_links(links, now),
             Event::LinksDeleted(endpoints, result) => {
                 if let Err(refused) = &result {
                     tracing::warn!("{refused}");
@@ -344,9 +355,15 @@ impl Reconciler {
                 self.observe_rows();
             }
             Event::Committed(endpoints, Err(failed)) => self.take_failed_rows(endpoints, &failed, now),
+            Event::Flushed(bridges) => {
+                let channels = self.datapaths.iter_mut().filter(|(bridge, _)| bridges.contains(bridge));
+                channels.for_each(|(_, channel)| channel.look_at(now));
+            }
             Event::Wake => {}
             Event::LinksRead(read) => self.take_links(read),
             Event::Link(event) => return self.take_link(event),
+            Event::HostLinksRead(read) => self.take_host_links(read),
+            Event::HostLinkSet(effect, result) => self.take_set_host_link(effect, result, now),
             Event::Recorded(effects, Ok(())) => {
                 self.records.succeed(&());
                 self.observe_records(effects);
@@ -406,9 +423,29 @@ impl Reconciler {
             self.suspects = endpoints;
             return;
         }
+        if endpoints.is_empty() {
+            self.rows.fail((), now);
+        }
         self.suspects.retain(|suspect| !endpoints.contains(suspect));
         endpoints.iter().for_each(|endpoint| self.bad_rows.fail(*endpoint, now));
         self.refuse(&endpoints, &Refused::other(format!("the database refused the port: {failed}")));
+    }
+
+    fn take_set_up_links(&mut self, links: Vec<(EndpointId, Result<(), Refused>)>, now: Instant) {
+        for (endpoint, result) in links {
+            match result {
+                Ok(()) => {
+                    self.links.pause(endpoint, now);
+                    if let Some(link) = self.observed.links.get_mut(&endpoint) {
+                        link.up = true;
+                    }
+                    // Of what happened to it meanwhile nothing was taken.
+                    self.doubtful.insert(endpoint);
+                    self.touched(endpoint);
+                }
+                Err(refused) => self.fail_link(endpoint, &refused, now),
+            }
+        }
     }
 
     fn fail_link(&mut self, endpoint: EndpointId, refused: &Refused, now: Instant) {
@@ -528,6 +565,7 @@ impl Reconciler {
         let waiting = self.waiting.iter().map(|waiting| waiting.deadline);
         let lanes = [
             self.links.deadline(now),
+            self.host_links.lane.deadline(now),
             self.rows.deadline(now),
             self.bad_rows.deadline(now),
             self.records.deadline(now),

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use flowport_ovsdb::Uuid;
 
-use crate::model::Attachment;
+use crate::model::{Attachment, LinkName};
 use crate::state::{Observed, RowEffect, Scope};
 
 /// The lines of one transaction, told when it has been carried out.
 #[derive(Debug, Default)]
-pub(super) struct News(Vec<(&'static str, Arc<Attachment>)>);
+pub(super) struct News {
+    ports: Vec<(&'static str, Arc<Attachment>)>,
+    secured: Vec<LinkName>,
+}
 
 impl News {
     /// What the effects will have done. A command tells in its own words.
@@ -32,15 +35,27 @@ impl News {
                 moved.then(|| ("port moved to another VLAN", attachment.clone()))
             }
             RowEffect::DelPort { port, .. } => Some(("port removed", Arc::clone(rows.get(port)?))),
-            RowEffect::ForgetDetached(_) => None,
+            RowEffect::Secure { .. } | RowEffect::ForgetDetached(_) => None,
         });
-        Self(news.collect())
+        Self { ports: news.collect(), secured: secured(effects) }
     }
 
     pub(super) fn tell(&self) {
-        for (what, attachment) in &self.0 {
+        for bridge in &self.secured {
+            tracing::warn!(%bridge, "somebody had Open vSwitch forward by itself: fail mode secure and OpenFlow 1.3 are back");
+        }
+        for (what, attachment) in &self.ports {
             let Attachment { bridge, container, interface, vlan, .. } = &**attachment;
             tracing::info!(%bridge, %container, %interface, %vlan, port = attachment.host_link, "{what}");
         }
     }
+}
+
+/// The bridges whose forwarding the effects put right.
+pub(super) fn secured(effects: &[RowEffect]) -> Vec<LinkName> {
+    let bridges = effects.iter().filter_map(|effect| match effect {
+        RowEffect::Secure { bridge, .. } => Some(bridge.clone()),
+        _ => None,
+    });
+    bridges.collect()
 }

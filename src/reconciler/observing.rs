@@ -18,6 +18,7 @@ use super::{Event, Reconciler};
 impl Reconciler {
     /// False when that was known, or is not about a link of ours: most of what the kernel tells is our own doing.
     pub(super) fn take_link(&mut self, event: LinkEvent) -> bool {
+        self.notice_host_link(&event);
         match event {
             LinkEvent::Seen(link) => {
                 let Some(endpoint) = self.endpoint_of(&link.name).filter(|of| !self.links.is_busy(of)) else {
@@ -26,7 +27,8 @@ impl Reconciler {
                 self.touched(endpoint);
                 let leftover = !self.observed.ports.contains_key(&endpoint);
                 let before = self.observed.links.get(&endpoint).copied();
-                let seen = Link { mtu: link.mtu, ..before.unwrap_or(Link { mtu: link.mtu, leftover }) };
+                let leftover = before.map_or(leftover, |before| before.leftover);
+                let seen = Link { mtu: link.mtu, up: link.up, leftover };
                 self.observed.links.insert(endpoint, seen);
                 before != Some(seen)
             }
@@ -42,6 +44,7 @@ impl Reconciler {
                 self.end_if_sandbox_is_gone(endpoint);
                 known
             }
+            LinkEvent::Addressed { .. } => false,
             LinkEvent::Resync => {
                 self.begin_reading_links();
                 false
@@ -167,6 +170,7 @@ impl Reconciler {
             .map(|(endpoint, row)| (row.attachment.host_link.clone(), *endpoint))
             .filter(|(name, _)| EndpointId::from_host_link(name).is_none())
             .collect();
+        self.name_host_links();
         self.begin_reading_underlay();
         self.open_channels();
     }
@@ -225,7 +229,7 @@ impl Reconciler {
             .filter_map(|link| {
                 let endpoint = self.endpoint_of(&link.name)?;
                 let leftover = !self.observed.ports.contains_key(&endpoint);
-                Some((endpoint, Link { mtu: link.mtu, leftover }))
+                Some((endpoint, Link { mtu: link.mtu, up: link.up, leftover }))
             })
             .collect();
         let gone: Vec<EndpointId> =
@@ -234,8 +238,11 @@ impl Reconciler {
         let settled =
             |links: &Links, endpoint: &EndpointId| !links.is_busy(endpoint) && !touched.contains(endpoint);
         for (endpoint, link) in seen.into_iter().filter(|(endpoint, _)| settled(&self.links, endpoint)) {
-            if self.observed.links.get(&endpoint).is_none_or(|known| known.mtu != link.mtu) {
-                self.observed.links.get_or_insert_with(endpoint, || link).mtu = link.mtu;
+            let known = self.observed.links.get(&endpoint).copied();
+            let leftover = known.map_or(link.leftover, |known| known.leftover);
+            let seen = Link { leftover, ..link };
+            if known != Some(seen) {
+                self.observed.links.insert(endpoint, seen);
             }
         }
         for endpoint in gone.into_iter().filter(|endpoint| settled(&self.links, endpoint)).collect::<Vec<_>>()
@@ -300,6 +307,7 @@ impl Reconciler {
     pub(super) fn reread(&mut self, now: Instant) {
         self.observe_rows();
         self.begin_reading_links();
+        self.begin_reading_host_links();
         self.datapaths.values_mut().for_each(|channel| channel.look_at(now));
     }
 }

@@ -102,7 +102,10 @@ impl Reconciler {
 
     /// Whether effects on links, rows or records are under way.
     fn is_busy(&self) -> bool {
-        self.links.busy() > 0 || self.rows.is_busy(&()) || self.records.is_busy(&())
+        self.links.busy() > 0
+            || self.host_links.lane.busy() > 0
+            || self.rows.is_busy(&())
+            || self.records.is_busy(&())
     }
 
     fn is_in_sync(&self, bridge: &LinkName) -> bool {

@@ -24,6 +24,8 @@ pub(super) struct Waiting {
     pub(super) before: BTreeMap<EndpointId, Option<Arc<Attachment>>>,
     /// Managed bridges whose flow entries it waits for.
     pub(super) bridges: BTreeSet<LinkName>,
+    /// The bridge whose links it waits for.
+    pub(super) host_links: Option<LinkName>,
     /// When it is told what is still missing.
     pub(super) deadline: Instant,
     /// Why it is refused; it is answered when everything is as it was before.
@@ -140,7 +142,12 @@ impl Reconciler {
                 let trouble = trouble.map(|why| format!(" ({why})")).unwrap_or_default();
                 Verdict::Missing(format!("the flow entries are not in {bridge} yet{trouble}"))
             }
-            (None, None) => Verdict::Converged,
+            (None, None) => match &waiting.host_links {
+                Some(bridge) if !self.has_host_links(bridge) => {
+                    Verdict::Missing(format!("the links of {bridge} are not set up yet"))
+                }
+                _ => Verdict::Converged,
+            },
         };
         (verdict, done)
     }
@@ -202,6 +209,18 @@ impl Reconciler {
         }
     }
 
+    /// Refuses every caller who waits for this link of a bridge.
+    pub(super) fn refuse_host_link(&mut self, link: &LinkName, why: &Refused) {
+        let now = Instant::now();
+        for nth in 0..self.waiting.len() {
+            let waiting = &self.waiting[nth];
+            let bridge = waiting.host_links.as_ref().and_then(|bridge| self.observed.bridges.get(bridge));
+            if waiting.refused.is_none() && bridge.is_some_and(|bridge| bridge.links.contains_key(link)) {
+                self.turn_back(nth, why.clone(), now);
+            }
+        }
+    }
+
     /// Desires again what was desired before the caller came; the plan then undoes what was made.
     pub(super) fn turn_back(&mut self, nth: usize, why: Refused, now: Instant) {
         let waiting = &mut self.waiting[nth];
@@ -213,6 +232,7 @@ impl Reconciler {
         }
         waiting.refused = Some(why);
         waiting.bridges.clear();
+        waiting.host_links = None;
         waiting.deadline = now + UNDO_TIME;
         self.wake();
     }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use flowport_openflow::{Cookie, FlowKey, GroupId};
 use flowport_ovsdb::Uuid;
+use ipnet::IpNet;
 
-use crate::model::{Attachment, EndpointId, Sandbox};
+use crate::model::{Attachment, EndpointId, LinkName, Sandbox};
 use crate::pipeline::{Flow, Group};
 
 /// A change for the kernel.
@@ -32,6 +33,8 @@ pub enum LinkEffect {
         /// The MTU in bytes.
         mtu: u32,
     },
+    /// Set up the host end, which somebody set down.
+    SetUp(EndpointId),
     /// Delete the veth.
     Del(EndpointId),
 }
@@ -41,9 +44,18 @@ impl LinkEffect {
     pub fn endpoint(&self) -> EndpointId {
         match self {
             Self::Add { attachment, .. } | Self::SetMtu { attachment, .. } => attachment.endpoint(),
-            Self::Del(endpoint) => *endpoint,
+            Self::SetUp(endpoint) | Self::Del(endpoint) => *endpoint,
         }
     }
+}
+
+/// A change for the kernel, of a link that a bridge needs: it is to be up, and to have these addresses beside its others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostLinkEffect {
+    /// The link.
+    pub link: LinkName,
+    /// The addresses that it lacks.
+    pub addresses: Vec<IpNet>,
 }
 
 /// A change for ovsdb-server; those of one round go in one transaction.
@@ -80,6 +92,13 @@ pub enum RowEffect {
         /// The endpoint, when a daemon that does not run now has it on record: it is to be told.
         detached: Option<EndpointId>,
     },
+    /// Have nothing but flow entries forward on a managed bridge, and OpenFlow 1.3 be among what it speaks.
+    Secure {
+        /// The bridge's name.
+        bridge: LinkName,
+        /// Its row.
+        row: Uuid,
+    },
     /// What was detached while no daemon ran has been taken off the records.
     ForgetDetached(EndpointId),
 }
@@ -91,7 +110,7 @@ impl RowEffect {
             Self::AddPort { attachment, .. } | Self::SetPort { attachment, .. } => {
                 Some(attachment.endpoint())
             }
-            Self::DelPort { .. } | Self::ForgetDetached(_) => None,
+            Self::DelPort { .. } | Self::Secure { .. } | Self::ForgetDetached(_) => None,
         }
     }
 }

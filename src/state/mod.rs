@@ -10,8 +10,8 @@ mod touched;
 mod tracked;
 
 pub use desired::{Desired, Scope};
-pub use effect::{FlowChanges, LinkEffect, RecordEffect, RowEffect};
+pub use effect::{FlowChanges, HostLinkEffect, LinkEffect, RecordEffect, RowEffect};
 pub use installed::{Datapath, Installed, Lookup, Place};
-pub use observed::{Bridge, BridgePort, Link, Observed, PortKind, PortRow, TunnelPort};
+pub use observed::{Bridge, BridgePort, HostLink, Link, Observed, PortKind, PortRow, TunnelPort};
 pub use touched::Touched;
 pub use tracked::Tracked;

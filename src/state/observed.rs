@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use flowport_ovsdb::Uuid;
+use ipnet::IpNet;
 
 use crate::model::{
     Attachment, DEFAULT_MTU, EndpointId, LinkName, Mac, Owner, Policy, Sandbox, TunnelKind, Vlan,
@@ -26,6 +27,8 @@ pub struct Observed {
     pub detached: BTreeSet<EndpointId>,
     /// The host ends of our endpoints' veths.
     pub links: Tracked<EndpointId, Link>,
+    /// The links of this host that bridges need.
+    pub host_links: BTreeMap<LinkName, HostLink>,
     /// Containers that run.
     pub running: Tracked<Owner, Sandbox>,
     /// The MTU of the way to each remote of a tunnel, in bytes.
@@ -76,12 +79,19 @@ pub struct Bridge {
     pub row: Uuid,
     /// Whether Flowport forwards on it.
     pub managed: bool,
+    /// Whether it lets nobody but Flowport forward, and speaks OpenFlow 1.3.
+    pub secure: bool,
     /// Whether Flowport made it.
     pub made: bool,
     /// Whether its datapath is the userspace one (`datapath_type=netdev`).
     pub userspace: bool,
     /// Its ports that are no endpoint's.
     pub ports: Vec<BridgePort>,
+    /// The names of its ports that are bonds: several links that are one.
+    pub bonds: BTreeSet<String>,
+    /// The links of this host that Flowport set up for it, its local port and its uplink, each with the addresses that it
+    /// is to have.
+    pub links: BTreeMap<LinkName, Vec<IpNet>>,
     /// Who may talk to whom on it.
     pub policy: Policy,
 }
@@ -123,6 +133,9 @@ pub enum PortKind {
     Uplink,
     /// Other hosts: a tunnel whose key is the network.
     KeyedTunnel,
+    /// A link of a bond. Which of its links takes a packet only Open vSwitch's own forwarding (`NORMAL`) can tell; what
+    /// flow entries send by all of them comes back by the others, so that none is used.
+    Bond,
 }
 
 /// The Port and Interface rows of an endpoint.
@@ -158,6 +171,17 @@ impl PortRow {
 pub struct Link {
     /// Its MTU in bytes, which is also that of the end inside.
     pub mtu: u32,
+    /// Whether it is administratively up.
+    pub up: bool,
     /// Whether it was found without a port: what a crash left half-made, not to be trusted.
     pub leftover: bool,
+}
+
+/// A link of this host that is a port of a bridge.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostLink {
+    /// Whether it is administratively up.
+    pub up: bool,
+    /// Its addresses, link-local ones included.
+    pub addresses: BTreeSet<IpNet>,
 }

@@ -82,6 +82,13 @@ impl Scene {
         wait_until(DEADLINE, "the daemon listens", async || UnixStream::connect(&socket).is_ok()).await;
     }
 
+    /// Starts both daemons of Open vSwitch on the database as it is.
+    pub(crate) async fn start_ovs(&mut self) {
+        let ovs = self.host.ovs_mut();
+        ovs.start_ovsdb().await.unwrap_or_else(|error| panic!("{}", chain(&error)));
+        ovs.start_vswitchd().await.unwrap_or_else(|error| panic!("{}", chain(&error)));
+    }
+
     /// Ends the daemon, by SIGTERM or by SIGKILL, and waits for its end.
     pub(crate) async fn end_daemon(&mut self, with: Signal) {
         let mut daemon = self.daemon.take().expect("it runs");
@@ -228,6 +235,12 @@ impl Scene {
             .filter(|line| !line.starts_with("OFP"))
             .map(|line| format!("{bridge} {}", line.trim()))
             .collect()
+    }
+
+    /// Whether br0 holds these flow entries and groups, and answers at all.
+    pub(crate) async fn forwards(&self, flows: &BTreeSet<String>) -> bool {
+        let words = ["-O", "OpenFlow13", "dump-flows", "br0"];
+        self.host.run("ovs-ofctl", &words).await.is_ok() && self.flows("br0").await == *flows
     }
 
     /// Host ends of the endpoints that have flow entries.

@@ -42,6 +42,23 @@ pub(super) fn protocols(facts: &Facts) -> Vec<Found> {
     .collect()
 }
 
+/// Flow entries that send by one link of a bond and by the other make a loop; so none sends by any.
+pub(super) fn bond(facts: &Facts) -> Vec<Found> {
+    let mut found = Vec::new();
+    for bridge in managed(facts) {
+        let mut links = std::collections::BTreeMap::<&str, usize>::new();
+        bridge.ways_out().for_each(|port| *links.entry(&port.port).or_default() += 1);
+        for (bond, _) in links.into_iter().filter(|(_, links)| *links > 1) {
+            let name = &bridge.name;
+            found.push(problem(
+                format!("{name}: port {bond} is a bond, which Flowport leaves out: nothing goes by it"),
+                format!("make it a bond of the kernel: `ovs-vsctl del-port {name} {bond}`, `ip link add NAME type bond`, and that into {name}"),
+            ));
+        }
+    }
+    found
+}
+
 pub(super) fn controller(facts: &Facts) -> Vec<Found> {
     let with = managed(facts).filter(|bridge| !bridge.controllers.is_empty());
     with.map(|bridge| {

@@ -17,7 +17,7 @@ type Found = (Severity, String, String);
 type Check = fn(&Facts) -> Vec<Found>;
 
 /// All checks with their names, those first whose findings explain others.
-const CHECKS: [(&str, Check); 32] = [
+const CHECKS: [(&str, Check); 34] = [
     ("database", services::database),
     ("vswitchd", services::vswitchd),
     ("vswitchd-version", services::vswitchd_version),
@@ -30,10 +30,12 @@ const CHECKS: [(&str, Check); 32] = [
     ("live-restore", services::live_restore),
     ("stale-port", ports::stale),
     ("port-device", ports::device),
+    ("port-down", ports::down),
     ("port-inside", ports::inside),
     ("leftover-link", ports::leftover_links),
     ("fail-mode", bridges::fail_mode),
     ("protocols", bridges::protocols),
+    ("bond", bridges::bond),
     ("controller", bridges::controller),
     ("missing-flows", bridges::missing_flows),
     ("foreign-flows", bridges::foreign_flows),

@@ -59,6 +59,25 @@ pub(super) fn device(facts: &Facts) -> Vec<Found> {
     found
 }
 
+/// Its host end is down: nothing gets through.
+pub(super) fn down(facts: &Facts) -> Vec<Found> {
+    let down = endpoints(facts).filter(|(_, port, attachment)| {
+        facts.link(&port.name).is_some_and(|link| !link.up) && !is_stale(facts, attachment)
+    });
+    down.map(|(bridge, port, attachment)| {
+        problem(
+            format!(
+                "{}: link {} of {} is down: nothing gets through",
+                bridge.name,
+                port.name,
+                named(attachment)
+            ),
+            format!("`ip link set {} up`; the daemon does that by itself", port.name),
+        )
+    })
+    .collect()
+}
+
 /// The interface inside is there and is what the port was made for.
 pub(super) fn inside(facts: &Facts) -> Vec<Found> {
     let mut found = Vec::new();

@@ -302,6 +302,12 @@ const CASES: &[Case] = &[
         Problem,
         &["sends with MAC 02:00:00:00:00:99", "given 02:42:0a:00:00:01"],
     ),
+    (
+        |f| f.links.iter_mut().find(|link| link.name.starts_with("fp")).unwrap().up = false,
+        "port-down",
+        Problem,
+        &["nothing gets through", "ip link set fp"],
+    ),
     (|f| first_inside(f).addresses.clear(), "port-inside", Problem, &["lost its address 10.0.0.1/24"]),
     (
         |f| first_inside(f).addresses.push("10.0.0.9/24".parse().unwrap()),
@@ -317,6 +323,15 @@ const CASES: &[Case] = &[
         "leftover-link",
         Problem,
         &["eth1 of web", "ip link del fp800000000001"],
+    ),
+    (
+        |f| {
+            let link = |name| SurveyedPort { port: "bond0".into(), ..port(name, "", &[]) };
+            bridge(f).ports.extend([link("eth0"), link("eth0")]);
+        },
+        "bond",
+        Problem,
+        &["port bond0 is a bond", "ovs-vsctl del-port br0 bond0"],
     ),
     (|f| bridge(f).fail_mode = None, "fail-mode", Problem, &["ovs-vsctl set-fail-mode br0 secure"]),
     (

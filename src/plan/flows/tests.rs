@@ -22,9 +22,12 @@ fn world(local_mac: &str, attachments: &[&str]) -> (Desired, Observed, LinkName)
     let made = Bridge {
         row,
         managed: true,
+        secure: true,
         made: true,
         userspace: true,
         ports: vec![local],
+        bonds: Default::default(),
+        links: BTreeMap::new(),
         policy: Policy::default(),
     };
     observed.bridges.insert(bridge.clone(), made);
@@ -84,4 +87,26 @@ fn the_flows_of_an_endpoint_are_known_until_the_last_of_them_is_deleted() {
     desired.attachments.clear();
     settle(&desired, &mut observed, &bridge);
     assert!(!installed(&observed, &bridge).has_flows_of(endpoint));
+}
+
+#[test]
+fn nothing_comes_or_goes_by_the_links_of_a_bond() {
+    let (desired, mut observed, bridge) = world("02:00:00:00:00:fe", &[]);
+    let without = flows(&desired, &observed, &bridge).unwrap();
+    let port = |nth, kind| BridgePort {
+        name: format!("eth{nth}"),
+        ofport: Some(nth),
+        ofport_request: None,
+        tag: None,
+        kind,
+        tunnel: None,
+    };
+    let ports = |observed: &mut Observed, ports: [BridgePort; 2]| {
+        let local = observed.bridges[&bridge].ports[0].clone();
+        observed.bridges.get_mut(&bridge).unwrap().ports = [vec![local], ports.to_vec()].concat();
+    };
+    ports(&mut observed, [port(1, PortKind::Bond), port(2, PortKind::Bond)]);
+    assert_eq!(flows(&desired, &observed, &bridge).unwrap(), without);
+    ports(&mut observed, [port(1, PortKind::Uplink), port(2, PortKind::Bond)]);
+    assert_ne!(flows(&desired, &observed, &bridge).unwrap(), without);
 }
