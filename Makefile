@@ -14,7 +14,7 @@ KEPT := FLOWPORT_EXE,SOAK_MINUTES,SOAK_SEED,CARGO_MANIFEST_DIR,RUST_BACKTRACE,RU
 AS_ROOT := $(if $(SUDO),sudo --preserve-env=$(KEPT))
 export FLOWPORT_EXE := $(CURDIR)/target/debug/flowport
 
-.PHONY: help demo deps test test-unit test-root conformance soak bench bench-ports bench-scale bench-openflow
+.PHONY: help demo deps test test-unit test-root conformance soak bench bench-ports bench-scale bench-healing bench-openflow
 .PHONY: bench-ovsdb fuzz test-kernel
 .PHONY: deb deps-deb test-deb lint gates generate can-be-root
 
@@ -51,7 +51,7 @@ soak: can-be-root deps ## minutes in which parts die at random, and all has to b
 	env $(RUNNER)="$(AS_ROOT) $(FLOWPORT_EXE) lab --" $(CARGO) test -p flowport-integration --test soak -- --ignored --nocapture
 
 # BENCH_ARGS=--markdown prints the tables for a document.
-bench: bench-ports bench-scale bench-openflow bench-ovsdb ## the figures, beside ovs-docker and other libraries in the same run
+bench: bench-ports bench-scale bench-healing bench-openflow bench-ovsdb ## the figures, beside ovs-docker and other libraries in the same run
 
 # Only the stopwatch is built without optimisation.
 bench-ports: export FLOWPORT_EXE := $(CURDIR)/target/release/flowport
@@ -67,6 +67,13 @@ bench-scale: can-be-root deps
 	$(CARGO) bench --bench plan -- $(BENCH_ARGS)
 	$(CARGO) bench -p flowport-integration --bench ports --no-run
 	env $(RUNNER)="$(AS_ROOT) $(FLOWPORT_EXE) lab --" $(CARGO) bench -p flowport-integration --bench ports -- --scale $(BENCH_ARGS)
+
+# A host with 50 containers whose parts are killed one after the other, and all at once.
+bench-healing: export FLOWPORT_EXE := $(CURDIR)/target/release/flowport
+bench-healing: can-be-root deps
+	$(CARGO) build --release --bin flowport
+	$(CARGO) bench -p flowport-integration --bench ports --profile dev --no-run
+	env $(RUNNER)="$(AS_ROOT) $(FLOWPORT_EXE) lab --" $(CARGO) bench -p flowport-integration --bench ports --profile dev -- --healing $(BENCH_ARGS)
 
 # ovsdb-server on this machine with 50,000 ports, beside python-ovs, ovs-vsctl and rovs-ovsdb.
 bench-ovsdb: deps

@@ -29,7 +29,7 @@ pub async fn carry_out(
     on_progress: impl Fn(Progress),
 ) -> Result<Outcome, Refused> {
     let database = Database::connect(db, timeout).await?;
-    let _lock = database.lock(timeout).await?;
+    let lock = database.lock(timeout).await?;
     let shells = Shells {
         database,
         netlink: Netlink::open(),
@@ -37,7 +37,8 @@ pub async fn carry_out(
         records: None,
     };
     let (reconciler, handle) =
-        Reconciler::start(shells.clone(), Scope::Only(Default::default()), Containers::default()).await?;
+        Reconciler::start(shells.clone(), lock, Scope::Only(Default::default()), Containers::default())
+            .await?;
     let (interruption, interrupted) = watch::channel(false);
     let frontend = Frontend::new(shells, Docker::connect(), handle.clone()).interruptible(interrupted);
     let (progress, mut news) = mpsc::channel(PROGRESS_DEPTH);

@@ -65,6 +65,9 @@ impl Frontend {
         let deadline = Instant::now() + timeout;
         // A database that is just starting again is worth waiting for, and until then what is known of it is old.
         self.unless_interrupted(self.shells.database.connected(deadline)).await??;
+        if !self.unless_interrupted(self.reconciler.rules(deadline)).await? {
+            return Err(self.shells.database.locked());
+        }
         let change = match intent {
             Intent::AddPorts { ports } => {
                 self.check_vswitchd(ports.iter().filter_map(|port| port.bridge.as_ref())).await?;

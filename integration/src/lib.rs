@@ -13,6 +13,8 @@ pub mod bench;
 pub mod commands;
 pub mod oracle;
 pub mod pinger;
+pub mod scene;
+pub mod town;
 pub mod wire;
 
 use std::path::PathBuf;

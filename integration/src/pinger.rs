@@ -1,6 +1,7 @@
 //! Echo requests without end, and when they were answered: what a fault costs those who talk meanwhile.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,47 +10,54 @@ use flowport::lab::in_netns;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
-use crate::wait_until;
+use crate::{POLL, wait_until};
 
 /// A `ping` that runs; killed when dropped.
 #[derive(Debug)]
 pub struct Pinger {
     /// Who asks whom, for messages.
     pub between: String,
-    replies: watch::Receiver<BTreeMap<u64, Duration>>,
-    _ping: Child,
+    replies: watch::Receiver<Replies>,
+    /// Ends with this.
+    _task: JoinSet<()>,
 }
 
+/// By number, when each request was answered.
+type Replies = BTreeMap<u64, Duration>;
+
 impl Pinger {
-    /// Asks `target` from the namespace of a file, over and over.
+    /// Asks `target` from the namespace of a file, over and over, also while there is no interface to ask by.
     ///
     /// # Panics
     /// When it cannot be started.
     #[must_use]
     pub fn start(netns: &Path, target: &str, every: Duration) -> Self {
-        let every = every.as_secs_f64().to_string();
-        let mut command = Command::new("ping");
-        command.args(["-n", "-D", "-i", &every, target]).kill_on_drop(true);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut ping = match in_netns(netns, || command.spawn()) {
-            Ok(Ok(ping)) => ping,
-            other => panic!("ping {target} in {}: {other:?}", netns.display()),
+        let between = format!("{} to {target}", netns.display());
+        let first = match spawn(netns, target, every) {
+            Ok(ping) => ping,
+            Err(error) => panic!("ping {between}: {error}"),
         };
-        let (heard, replies) = watch::channel(BTreeMap::new());
-        let said = ping.stdout.take();
-        tokio::spawn(async move {
-            let Some(said) = said else { return };
-            let mut lines = BufReader::new(said).lines();
-            while let Ok(Some(line)) = lines.next_line().await {
-                if let Some((number, when)) = reply(&line) {
-                    heard.send_modify(|replies| {
-                        replies.entry(number).or_insert(when);
-                    });
+        let (heard, replies) = watch::channel(Replies::new());
+        let (netns, target) = (netns.to_owned(), target.to_owned());
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            let mut ping = first;
+            loop {
+                listen(&mut ping, &heard).await;
+                // One that was answered and ends has met a fault that it is to tell of.
+                if !heard.borrow().is_empty() {
+                    return;
+                }
+                tokio::time::sleep(POLL).await;
+                match spawn(&netns, &target, every) {
+                    Ok(again) => ping = again,
+                    Err(_) => return,
                 }
             }
         });
-        Self { between: format!("{} to {target}", netns.display()), replies, _ping: ping }
+        Self { between, replies, _task: task }
     }
 
     /// Waits until an answer comes later than `when`, and returns how much later it came.
@@ -82,14 +90,59 @@ impl Pinger {
 }
 
 /// A moment by the clock that `ping -D` tells.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(Duration);
 
 impl Moment {
+    /// When a process began, to a hundredth of a second; this moment when it is gone. The 22nd field of `/proc/PID/stat` is
+    /// in ticks since the machine's start (proc(5)).
+    #[must_use]
+    pub fn of_process(pid: u32) -> Self {
+        /// `USER_HZ`, which is part of the kernel's interface.
+        const TICKS: f64 = 100.0;
+        let now = Self::now();
+        let age = || {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            // The name may hold blanks.
+            let begun: f64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+            let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
+            let uptime: f64 = uptime.split_whitespace().next()?.parse().ok()?;
+            Duration::try_from_secs_f64(uptime - begun / TICKS).ok()
+        };
+        Self(now.0.saturating_sub(age().unwrap_or_default()))
+    }
+
+    /// How long ago it was.
+    #[must_use]
+    pub fn elapsed(self) -> Duration {
+        Self::now().0.saturating_sub(self.0)
+    }
+
     /// This one.
     #[must_use]
     pub fn now() -> Self {
         Self(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+    }
+}
+
+fn spawn(netns: &Path, target: &str, every: Duration) -> Result<Child, Box<dyn Error + Send + Sync>> {
+    let every = every.as_secs_f64().to_string();
+    let mut command = Command::new("ping");
+    command.args(["-n", "-D", "-i", &every, target]).kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    Ok(in_netns(netns, || command.spawn())??)
+}
+
+/// Until it ends.
+async fn listen(ping: &mut Child, heard: &watch::Sender<Replies>) {
+    let Some(said) = ping.stdout.take() else { return };
+    let mut lines = BufReader::new(said).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if let Some((number, when)) = reply(&line) {
+            heard.send_modify(|replies| {
+                replies.entry(number).or_insert(when);
+            });
+        }
     }
 }
 

@@ -1,12 +1,10 @@
 //! Whatever cannot be done: exit code 1, one line that names the thing and says what to do, and nothing half-made.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-mod scene;
-
 use flowport::lab::HostOptions;
+use flowport_integration::scene::{By, Scene, inside, named, same, signal};
 use flowport_integration::{DEADLINE, container, wait_until};
 use rustix::process::Signal;
-use scene::{By, Scene, inside, named, same, signal};
 use tokio::process::Command;
 
 /// Each of these, by the command itself and through a daemon.
@@ -386,7 +384,8 @@ mod cases {
             let as_nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", &exe];
             let command = scene.host.command("setpriv");
             let mut command = scene.configured(command, as_nobody.into_iter().chain(words.iter().copied()));
-            let said: scene::Said = scene.host.output(&mut command).await.unwrap().into();
+            let said: flowport_integration::scene::Said =
+                scene.host.output(&mut command).await.unwrap().into();
             said.refused(&["ermission", "root"]);
         }
         same(&before, &scene.seen().await);
@@ -410,7 +409,7 @@ async fn a_command_that_is_interrupted_undoes_what_it_did() {
         let command =
             in_the_middle(&mut scene, &format!("add-port br0 eth1 {} --timeout=60", named(&c))).await;
         signal(&command, with);
-        let said: scene::Said = command.wait_with_output().await.unwrap().into();
+        let said: flowport_integration::scene::Said = command.wait_with_output().await.unwrap().into();
         said.refused(&["interrupted", "undone"]);
         assert_eq!(inside(&c).await, links);
         scene.host.ovs_mut().vswitchd().signal(Signal::CONT).unwrap();
@@ -431,7 +430,7 @@ async fn a_bridge_whose_making_is_interrupted_is_taken_back() {
         let command = scene.spawn(words);
         wait_until(DEADLINE, "the row is there", async || scene.rows().await != rows).await;
         signal(&command, Signal::INT);
-        let said: scene::Said = command.wait_with_output().await.unwrap().into();
+        let said: flowport_integration::scene::Said = command.wait_with_output().await.unwrap().into();
         said.refused(&["interrupted", "undone"]);
         scene.host.ovs_mut().vswitchd().signal(Signal::CONT).unwrap();
         wait_until(DEADLINE, "all is as before", async || scene.seen().await == before).await;
@@ -446,7 +445,7 @@ async fn a_database_that_is_restarted_in_the_middle_keeps_nothing() {
     let command = in_the_middle(&mut scene, &format!("add-port br0 eth1 {} --timeout=2", named(&c))).await;
     scene.host.ovs_mut().ovsdb_server().kill().await.unwrap();
     scene.host.ovs_mut().start_ovsdb().await.unwrap();
-    let said: scene::Said = command.wait_with_output().await.unwrap().into();
+    let said: flowport_integration::scene::Said = command.wait_with_output().await.unwrap().into();
     said.refused(&["eth1", &named(&c)]);
     assert_eq!(inside(&c).await, links);
     scene.host.ovs_mut().vswitchd().signal(Signal::CONT).unwrap();

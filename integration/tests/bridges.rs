@@ -1,15 +1,13 @@
 //! What somebody, or a start of the host, takes away from bridges and their links comes back.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
 
-mod scene;
-
 use std::collections::BTreeSet;
 
 use flowport::lab::{HostOptions, Netns};
 use flowport_integration::oracle::host_ip;
+use flowport_integration::scene::{By, Scene, named};
 use flowport_integration::{DEADLINE, container, wait_until};
 use rustix::process::Signal;
-use scene::{By, Scene, named};
 
 /// Addresses of a link, and whether it is up; none when it is not there, or an address is not ready for use.
 async fn link(scene: &Scene, name: &str) -> Option<(bool, Vec<String>)> {

@@ -2,12 +2,10 @@
 //! when the remedy was followed.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-mod scene;
-
 use flowport::lab::{HostOptions, Netns, in_netns};
+use flowport_integration::scene::{By, Scene, named};
 use flowport_integration::{DEADLINE, container, wait_until};
 use rustix::process::Signal;
-use scene::{By, Scene, named};
 use serde_json::Value;
 use tokio::process::Command;
 

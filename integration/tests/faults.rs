@@ -1,13 +1,11 @@
 //! A daemon whose peers die and come back.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-mod scene;
-
 use flowport::lab::{HostOptions, Netns};
 use flowport_integration::oracle::{flow_entries, ofctl, pings};
+use flowport_integration::scene::{By, Scene, inside, named, same, signal};
 use flowport_integration::{DEADLINE, container, wait_until};
 use rustix::process::Signal;
-use scene::{By, Scene, inside, named, same, signal};
 
 /// Two containers with ports, that reach each other.
 async fn two_containers(scene: &Scene) -> [Netns; 2] {
@@ -80,7 +78,8 @@ async fn the_database_may_go_and_come_back() {
         scene.done("add-br br1 --datapath=netdev --timeout=60").await;
         scene.done("del-br br1").await;
         wait_until(DEADLINE, "all is as before", async || scene.seen().await == before).await;
-        // The userspace datapath of Open vSwitch 3.1 itself rests while ovs-vswitchd has no database.
+        // The userspace datapath of Open vSwitch 3.1 itself rests while ovs-vswitchd has no database, and that looks for
+        // one once a second (`lib/reconnect.c`).
         resumes(&containers).await;
     }
 }

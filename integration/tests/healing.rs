@@ -4,17 +4,14 @@
 //! The figures are printed (`--nocapture`); what is asserted leaves room for a machine that is busy with other things.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
 
-mod scene;
-mod town;
-
 use std::time::Duration;
 
 use flowport::lab::{DockerOptions, HostOptions};
 use flowport_integration::oracle::docker;
 use flowport_integration::pinger::{Moment, Pinger};
+use flowport_integration::town::{PATIENCE, Town};
 use flowport_integration::wait_until;
-use rustix::process::{Pid, Signal, kill_process};
-use town::{PATIENCE, Town};
+use rustix::process::Signal;
 
 /// All containers of a row.
 const CONTAINERS: usize = 50;
@@ -76,10 +73,9 @@ async fn dockerd_dies() {
     town.scene.host.docker_mut().unwrap().daemon().kill().await.unwrap();
     town.scene.host.docker_mut().unwrap().start_daemon().await.unwrap();
     // Without --live-restore its containers end with it.
-    let engine = town.scene.host.docker().unwrap();
-    for name in &town.names {
-        wait_until(PATIENCE, name, async || engine.container_pid(name).await.unwrap() == 0).await;
-        engine.start_container(name).await.unwrap();
+    town.ended().await;
+    for nth in 0..town.names.len() {
+        town.start_again(nth).await;
     }
     told("dockerd kill -9", Town::resumed(&every, Moment::now()).await, &every);
     town.is_again(&before).await;
@@ -122,8 +118,8 @@ async fn vswitchd_dies() {
         // Those of others are lost with it.
         town.place_foreign_flows().await;
         town.is_again(&before).await;
-        scene::same(&seen, &town.scene.seen().await);
-        scene::same(&foreign, &town.foreign_flows().await);
+        flowport_integration::scene::same(&seen, &town.scene.seen().await);
+        flowport_integration::scene::same(&foreign, &town.foreign_flows().await);
     }
 }
 
@@ -138,7 +134,7 @@ async fn ovsdb_server_dies() {
         town.scene.host.ovs_mut().start_ovsdb().await.unwrap();
         told("ovsdb-server kill -9", Town::resumed(&load, Moment::now()).await, &load);
         town.is_again(&before).await;
-        scene::same(&seen, &town.scene.seen().await);
+        flowport_integration::scene::same(&seen, &town.scene.seen().await);
     }
 }
 
@@ -157,7 +153,7 @@ async fn flowport_dies_and_no_packet_is_lost() {
         town.scene.run("del-port br0 eth9 netns:nosuch").await.refused(&["nosuch"]);
         told("flowport kill -9", Town::resumed(&load, Moment::now()).await, &load);
         town.is_again(&before).await;
-        scene::same(&seen, &town.scene.seen().await);
+        flowport_integration::scene::same(&seen, &town.scene.seen().await);
     }
     assert_eq!(
         lost(&load),
@@ -171,36 +167,12 @@ async fn flowport_dies_and_no_packet_is_lost() {
 async fn the_host_starts_again() {
     let mut town = with_docker(&[]).await;
     let before = town.state().await;
-    let directory = town.scene.host.directory().to_owned();
-    // Everything dies at once; what is on disk stays.
-    town.scene.end_daemon(Signal::KILL).await;
-    town.scene.host.ovs_mut().vswitchd().kill().await.unwrap();
-    town.scene.host.ovs_mut().ovsdb_server().kill().await.unwrap();
-    for name in &town.names {
-        die(town.scene.host.docker().unwrap().container_pid(name).await.unwrap());
-    }
-    town.scene.host.docker_mut().unwrap().daemon().kill().await.unwrap();
-    for file in ["flowport/local.pid", "docker/exec/containerd/containerd.pid"] {
-        die(std::fs::read_to_string(directory.join(file)).unwrap().trim().parse().unwrap());
-    }
     let spaces = town.spaces.len();
-    town.spaces.clear();
-    for link in town.scene.host_ends().await {
-        // One that goes with its namespace meanwhile is gone as well.
-        let _ = town.scene.host.run("ip", &["link", "delete", &link]).await;
-    }
-    assert!(town.scene.host_ends().await.is_empty());
-
-    town.scene.host.ovs_mut().start_ovsdb().await.unwrap();
-    town.scene.host.ovs_mut().start_vswitchd().await.unwrap();
-    town.place_foreign_flows().await;
-    town.scene.start_daemon().await;
+    town.crash().await;
+    town.boot().await;
     town.scene.host.docker_mut().unwrap().start_daemon().await.unwrap();
-    for name in &town.names {
-        // A host that really starts again has no shims of containerd left, which takes some time to let go of.
-        let engine = town.scene.host.docker().unwrap();
-        wait_until(PATIENCE, "the container starts", async || engine.start_container(name).await.is_ok())
-            .await;
+    for nth in 0..town.names.len() {
+        town.start_again(nth).await;
     }
     let back = std::time::Instant::now();
     for name in &town.names {
@@ -228,11 +200,4 @@ async fn the_host_starts_again() {
     assert_eq!(before.entries.len() - after.entries.len(), spaces);
     assert!(after.entries.iter().all(|(endpoint, entries)| before.entries[endpoint] == *entries));
     town.scene.host.stop().await.unwrap();
-}
-
-/// Kills a process of the lab, unless it has ended with another.
-fn die(pid: u32) {
-    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        let _ = kill_process(pid, Signal::KILL);
-    }
 }

@@ -1,19 +1,17 @@
 //! The daemon's metrics, scraped as Prometheus does.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-mod scene;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
 use flowport::lab::{HostOptions, in_netns};
+use flowport_integration::scene::{By, Scene, named};
 use flowport_integration::{DEADLINE, container, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
-use scene::{By, Scene, named};
 
 const ADDRESS: &str = "127.0.0.1:9477";
 
@@ -133,6 +131,7 @@ async fn what_is_there_and_what_has_happened_can_be_scraped() {
         "flowport_bridge_connected{bridge=\"br0\"}",
         "flowport_bridge_in_sync{bridge=\"br0\"}",
         "flowport_in_sync",
+        "flowport_ruling",
     ] {
         assert_eq!(value(name), 1.0, "{name}");
     }
@@ -205,6 +204,10 @@ async fn metrics_are_on_a_socket_or_refused_in_one_line() {
     let _silent: Vec<_> = (0..8).map(|_| UnixStream::connect(&socket).unwrap()).collect();
     assert!(asked("GET /metrics").0.starts_with("http/1.1 200 "));
 
+    scene.end_daemon(Signal::TERM).await;
+    assert!(!socket.exists(), "it takes its socket along");
+
+    let _theirs = UnixListener::bind(&socket).unwrap();
     let other = "daemon --socket=/nonexistent/socket";
     scene.run(&format!("{other} --metrics=unix:{}", socket.display())).await.refused(&[
         "metrics",
@@ -214,7 +217,4 @@ async fn metrics_are_on_a_socket_or_refused_in_one_line() {
     scene.run(&format!("{other} --metrics=192.0.2.1:9477")).await.refused(&["192.0.2.1:9477", "--metrics"]);
     let said = scene.run(&format!("{other} --metrics=here")).await;
     assert!(said.code == Some(2) && said.err.contains("127.0.0.1:9477"), "{said:?}");
-
-    scene.end_daemon(Signal::TERM).await;
-    assert!(!socket.exists(), "it takes its socket along");
 }

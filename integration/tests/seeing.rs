@@ -1,13 +1,11 @@
 //! What people see: `show` and `flows` in eighty columns, progress on a terminal, the daemon's log.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-mod scene;
-
 use flowport::lab::{HostOptions, Netns};
 use flowport_integration::commands::Flowport;
 use flowport_integration::oracle::vsctl;
+use flowport_integration::scene::{By, Scene, named};
 use flowport_integration::{DEADLINE, container, flowport, host, wait_until};
-use scene::{By, Scene, named};
 
 /// So many ports are worth a progress bar.
 const MANY: usize = 24;

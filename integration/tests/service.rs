@@ -1,8 +1,6 @@
 //! The daemon as a service manager runs it: what it tells, and with what rights it does its work.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-mod scene;
-
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -10,9 +8,9 @@ use std::time::Instant;
 
 use flowport::lab::HostOptions;
 use flowport_integration::oracle::pings;
+use flowport_integration::scene::{By, Scene, named, same, signal};
 use flowport_integration::{DEADLINE, container, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
-use scene::{By, Scene, named, same, signal};
 use tokio::net::UnixDatagram;
 use tokio::process::Command;
 

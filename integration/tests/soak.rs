@@ -5,20 +5,17 @@
 //! `make soak` runs it: `SOAK_MINUTES` (10) long, with the dice of `SOAK_SEED`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
 
-mod scene;
-mod town;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use flowport::lab::{HostOptions, Netns};
 use flowport::model::{EndpointId, Owner};
 use flowport_integration::oracle::{ofctl, output_at};
+use flowport_integration::town::Town;
 use flowport_integration::{container, unique, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::process::Child;
-use town::Town;
 
 /// How long everything may take to be as it should.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -173,7 +170,7 @@ impl Soak {
             self.homes.push(Home { word: name, owner, space: None, runs: true, ports: BTreeMap::new() });
         } else {
             let space = container().await;
-            let (word, owner) = (scene::named(&space), Owner::netns(space.path()));
+            let (word, owner) = (flowport_integration::scene::named(&space), Owner::netns(space.path()));
             self.homes.push(Home { word, owner, space: Some(space), runs: true, ports: BTreeMap::new() });
         }
         self.count("container");

@@ -1,12 +1,10 @@
 //! `flowport trace`: what it tells of packets that arrive, and of packets that do not, and why.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-mod scene;
-
 use flowport::lab::{HostOptions, Netns};
 use flowport_integration::oracle::pings;
+use flowport_integration::scene::{By, Scene, named};
 use flowport_integration::{UPLINK, container, two_hosts};
-use scene::{By, Scene, named};
 use tokio::process::Command;
 
 /// Asserts what it exits with, and that its text has these words.

@@ -15,8 +15,9 @@ use crate::ovsdb::Database;
 use crate::reconciler::{Containers, Handle};
 use crate::records::Records;
 
-/// How long Docker is left alone when it does not answer.
-const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// How long Docker is left alone when it does not answer. Asking for a socket of this host costs next to nothing, and
+/// containers that start with it wait for their ports.
+const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// How long Docker may take to answer when the daemon starts. One that systemd starts by its socket takes the question
 /// and answers it when it runs, which it does after us.
 const ANSWER_TIME: Duration = Duration::from_secs(2);

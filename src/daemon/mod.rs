@@ -27,7 +27,7 @@ use crate::docker::Docker;
 use crate::frontend::Frontend;
 use crate::metrics::{Meters, Peer};
 use crate::netlink::Netlink;
-use crate::ovsdb::{Address, Database};
+use crate::ovsdb::{Address, Database, Lock};
 use crate::reconciler::{Reconciler, Shells};
 use crate::records::{Records, Server as RecordsServer};
 use crate::refused::Refused;
@@ -38,6 +38,10 @@ use server::Listening;
 
 /// How long the parts may take to answer when the daemon starts.
 const START_TIME: Duration = Duration::from_secs(30);
+
+/// How long another daemon may have the lock of daemons before this one ends: a server that hung may take a moment to see
+/// that the connection on which it was ours has ended.
+const GIVE_WAY_AFTER: Duration = Duration::from_secs(5);
 
 /// Where the daemon finds and keeps things.
 #[derive(Clone, Debug)]
@@ -57,7 +61,8 @@ pub struct Config {
 ///
 /// # Errors
 ///
-/// It cannot start: another daemon runs, or a part is missing.
+/// It cannot start: another daemon runs, or a part is missing. Or another daemon took its place while it had no connection to
+/// the database.
 pub async fn run(config: Config, ready: impl FnOnce()) -> Result<(), Refused> {
     let Signals { mut interrupt, mut terminate, mut hang_up } = Signals::catch();
     let manager = ServiceManager::from_environment();
@@ -85,25 +90,45 @@ fn raise_file_limit() {
     }
 }
 
-/// Ends by itself only when it cannot start.
+/// Ends by itself only when it cannot start, or another daemon has taken its place.
 async fn rule(
     config: &Config,
     ready: impl FnOnce(),
     informed: (&mut io::Result<Signal>, &ServiceManager),
 ) -> Result<(), Refused> {
     let begun = Instant::now();
-    let scrapers = metrics::Listener::bind(config.metrics.as_ref()).await?;
     let database = Database::connect(&config.db, START_TIME).await?;
-    // The lock first: whoever has it may take the place of a dead daemon's socket.
-    let _lock = database.try_lock().await?;
+    // The lock first: whoever has it may take the place of a dead daemon's sockets.
+    let mut sole = database.daemon_lock(START_TIME).await?;
+    let scrapers = metrics::Listener::bind(config.metrics.as_ref()).await?;
     // Who comes before it is ready is answered when it is.
     let listening = server::listen(&config.socket)?;
-    serve(config, database, &listening, (begun, ready), informed, scrapers).await
+    // A command that is at work is waited for.
+    let lock = database.lock(START_TIME).await?;
+    let replaced = database.locked();
+    tokio::select! {
+        ended = serve(config, (database, lock), &listening, (begun, ready), informed, scrapers) => ended,
+        () = gave_way(&mut sole) => Err(replaced),
+    }
+}
+
+/// Ends when another daemon has had the lock for a while.
+async fn gave_way(sole: &mut Lock) {
+    loop {
+        if !sole.is_contended() {
+            sole.changed().await;
+            continue;
+        }
+        tokio::select! {
+            () = sole.changed() => {}
+            () = tokio::time::sleep(GIVE_WAY_AFTER) => return,
+        }
+    }
 }
 
 async fn serve(
     config: &Config,
-    database: Database,
+    (database, lock): (Database, Lock),
     listening: &Listening<'_>,
     (begun, ready): (Instant, impl FnOnce()),
     (hang_up, manager): (&mut io::Result<Signal>, &ServiceManager),
@@ -127,7 +152,7 @@ async fn serve(
         rundir: crate::place::rundir(config.db.as_str()),
         records: Some(records),
     };
-    let (reconciler, handle) = Reconciler::start(shells.clone(), Scope::Everything, known).await?;
+    let (reconciler, handle) = Reconciler::start(shells.clone(), lock, Scope::Everything, known).await?;
     let frontend = Frontend::new(shells, docker.clone(), handle.clone());
     tracing::info!("ready on {} after {} ms", config.socket.display(), begun.elapsed().as_millis());
     ready();

@@ -116,8 +116,9 @@ fn in_words(summary: &Summary) -> String {
     let managed = summary.total(|bridge| usize::from(bridge.datapath.is_some()));
     let failed = if failed == 0 { String::new() } else { format!(" ({failed} fail)") };
     let stopped = if stopped == 0 { String::new() } else { format!(", {stopped} of stopped containers") };
+    let passive = if summary.rules { "" } else { "Changes nothing without the lock of the database; " };
     format!(
-        "{converged} of {wanted} ports{failed} in place{stopped}; {flows} flow entries on {managed} managed bridges"
+        "{passive}{converged} of {wanted} ports{failed} in place{stopped}; {flows} flow entries on {managed} managed bridges"
     )
 }
 
@@ -162,7 +163,7 @@ mod tests {
         };
         let plain = BridgeSummary { desired: 1, wanted: 1, converged: 1, ..Default::default() };
         let bridges = [("br0".parse().unwrap(), managed), ("br1".parse().unwrap(), plain)];
-        let summary = Summary { bridges: bridges.into(), settled: false };
+        let summary = Summary { rules: true, bridges: bridges.into(), settled: false };
         let expected =
             "3 of 5 ports (1 fail) in place, 1 of stopped containers; 30 flow entries on 1 managed bridges";
         assert_eq!(in_words(&summary), expected);

@@ -1,5 +1,6 @@
 //! The words of the product: what a user names, checked once when it is read.
 
+mod alias;
 mod attachment;
 mod bridge;
 mod container;
@@ -11,6 +12,7 @@ mod route;
 mod tunnel;
 mod vlan;
 
+pub use alias::{host_end_alias, read_alias};
 pub use attachment::{Attachment, DEFAULT_MTU};
 pub use bridge::{BridgeSpec, DatapathType};
 pub use container::{ContainerRef, Owner, Sandbox};

@@ -101,7 +101,7 @@ pub enum VethError {
         name: String,
     },
     /// This host has an interface of the name meant for the host end.
-    #[error("an interface {name} already exists on this host")]
+    #[error("an interface {name} already exists on this host: `ip -d link show {name}` tells whose it is")]
     HostLinkExists {
         /// The name of the host end.
         name: String,

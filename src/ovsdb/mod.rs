@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowport_ovsdb::client::{ConnectError, ConnectionState, Lock};
-use flowport_ovsdb::{Client, Committed, ConnectOptions, Monitor, Replica, TransactError, Transaction};
+use flowport_ovsdb::client::{ConnectError, ConnectionState};
+use flowport_ovsdb::{Client, Committed, ConnectOptions, Monitor, Replica, TransactError, Transaction, Uuid};
 use flowport_ovsdb_schema::open_vswitch::{Bridge, Interface, OpenVSwitch, Port};
 use tokio::sync::watch;
 
@@ -21,12 +21,15 @@ use crate::refused::Refused;
 
 pub use address::{Address, TlsFiles};
 pub use bridges::{Forwarding, TakenUp};
+pub use flowport_ovsdb::client::Lock;
 pub use observe::{RowReader, Rows};
 pub use show::{ShownBridge, ShownPort};
 pub use survey::{Survey, SurveyedBridge, SurveyedPort};
 
 /// The lock that whoever changes ports and flows of this database holds, so that nobody undoes another's work.
 const LOCK: &str = "flowport";
+/// The lock that a daemon holds beside that one: what holds [`LOCK`] alone is a command, and ends soon.
+const DAEMON_LOCK: &str = "flowport_daemon";
 
 /// A connection to the database, cheap to clone.
 #[derive(Clone, Debug)]
@@ -89,21 +92,38 @@ impl Database {
         let held = tokio::time::timeout(timeout, self.client.lock(LOCK)).await;
         let lock = held.map_err(|_| self.locked())?.map_err(|error| Refused::other(error.to_string()))?;
         // What the holder before us changed is seen before we begin.
-        self.client.transact(Transaction::new()).await.map_err(|error| Refused::other(error.to_string()))?;
+        self.seen_all().await?;
         Ok(lock)
     }
 
-    /// The lock, if nobody has it.
+    /// The lock that makes this process the one daemon of the database.
     ///
     /// # Errors
     ///
-    /// Another process has it.
-    pub async fn try_lock(&self) -> Result<Lock, Refused> {
-        let lock = self.client.try_lock(LOCK).await.map_err(|error| Refused::other(error.to_string()))?;
+    /// Another daemon has it, or the server does not answer.
+    pub async fn daemon_lock(&self, timeout: Duration) -> Result<Lock, Refused> {
+        let answer = tokio::time::timeout(timeout, self.client.try_lock(DAEMON_LOCK)).await;
+        let silent = |_| Refused::other(format!("no answer from the database at {}", self.address));
+        let lock = answer.map_err(silent)?.map_err(|error| Refused::other(error.to_string()))?;
         lock.ok_or_else(|| self.locked())
     }
 
-    fn locked(&self) -> Refused {
+    /// Returns when all is seen that was in the database when this was called.
+    ///
+    /// # Errors
+    ///
+    /// The connection is lost.
+    pub async fn seen_all(&self) -> Result<(), TransactionFailed> {
+        self.commit(Transaction::new()).await.map(drop)
+    }
+
+    /// Its identity, the same as long as its file is: that of the row of table `Open_vSwitch`.
+    pub fn id(&self) -> Option<Uuid> {
+        self.replica().rows::<OpenVSwitch>().next().map(|(row, _)| row)
+    }
+
+    /// What is said to who may change nothing, because another process does.
+    pub fn locked(&self) -> Refused {
         Refused::other(format!(
             "another Flowport rules over {}: ask that one (--socket tells where its daemon listens), or stop it",
             self.address

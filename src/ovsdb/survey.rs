@@ -13,6 +13,8 @@ use super::{Database, TransactionFailed, marks};
 /// What the database holds.
 #[derive(Clone, Debug, Default)]
 pub struct Survey {
+    /// The identity of the database.
+    pub id: Option<Uuid>,
     /// The version of Open vSwitch that was started, as its start script wrote it.
     pub ovs_version: Option<String>,
     /// The datapath types that ovs-vswitchd can do; empty while it has not run.
@@ -114,7 +116,7 @@ impl Database {
         let ports = transaction.select(Where::<Port>::all());
         let interfaces = transaction.select(Where::<Interface>::all());
         let committed = self.commit(transaction).await?;
-        let root = committed.rows::<OpenVSwitch>(roots).into_iter().next().map(|(_, row)| row);
+        let (id, root) = committed.rows::<OpenVSwitch>(roots).into_iter().next().unzip();
         let controllers: BTreeMap<Uuid, Controller> = committed.rows(controllers).into_iter().collect();
         let ports: BTreeMap<Uuid, Port> = committed.rows(ports).into_iter().collect();
         let interfaces: BTreeMap<Uuid, Interface> = committed.rows(interfaces).into_iter().collect();
@@ -132,6 +134,7 @@ impl Database {
         bridges.sort_by(|a, b| a.name.cmp(&b.name));
         let root = root.unwrap_or_default();
         Ok(Survey {
+            id,
             ovs_version: root.ovs_version,
             datapath_types: root.datapath_types,
             other_config: root.other_config,

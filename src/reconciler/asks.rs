@@ -66,11 +66,19 @@ pub struct Ask {
 #[derive(Clone, Debug)]
 pub struct Handle {
     outbox: mpsc::Sender<Event>,
+    ruling: watch::Receiver<bool>,
 }
 
 impl Handle {
-    pub(super) fn new(outbox: mpsc::Sender<Event>) -> Self {
-        Self { outbox }
+    pub(super) fn new(outbox: mpsc::Sender<Event>, ruling: watch::Receiver<bool>) -> Self {
+        Self { outbox, ruling }
+    }
+
+    /// Waits until changes may be made, which another Flowport may keep us from. False when that takes until the deadline.
+    pub async fn rules(&self, deadline: Instant) -> bool {
+        let mut ruling = self.ruling.clone();
+        let ruling = ruling.wait_for(|ruling| *ruling);
+        matches!(tokio::time::timeout_at(deadline.into(), ruling).await, Ok(Ok(_)))
     }
 
     /// Asks for a change and waits until it has converged, or is refused and undone.

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::model::{Attachment, EndpointId, Sandbox};
+use flowport_ovsdb::Uuid;
+
+use crate::model::{Attachment, EndpointId, Sandbox, host_end_alias};
 use crate::netlink::{Netlink, Netns, Route, VethError, VethSpec};
 use crate::plan::{self, PortNumbers};
 use crate::state::{Datapath as Seen, LinkEffect, RecordEffect, RowEffect, Scope, Touched};
@@ -43,11 +45,14 @@ impl Reconciler {
             before != (links.len(), rows.len(), records.len())
         });
         rows.extend(observed.bridges.keys().filter_map(|bridge| plan::bridge_row(desired, observed, bridge)));
-        self.begin_links(links, now);
-        self.begin_host_links(now);
-        self.begin_rows(rows, now);
-        self.begin_records(records, now);
-        self.begin_flows(now);
+        // Without the lock all that is planned waits; it is planned again then.
+        if self.rules() {
+            self.begin_links(links, now);
+            self.begin_host_links(now);
+            self.begin_rows(rows, now);
+            self.begin_records(records, now);
+            self.begin_flows(now);
+        }
         self.answer(now);
         self.meters.round(now.elapsed());
     }
@@ -87,7 +92,8 @@ impl Reconciler {
                 LinkEffect::Add { attachment, sandbox, mtu, tx_checksum_offload } => {
                     busy += 1;
                     self.links.begin(endpoint);
-                    let spec = veth_spec(&attachment, &sandbox, mtu, tx_checksum_offload);
+                    let database = self.shells.database.id();
+                    let spec = veth_spec(&attachment, &sandbox, mtu, tx_checksum_offload, database);
                     adds.push((attachment, mtu, spec));
                 }
             }
@@ -187,6 +193,7 @@ impl Reconciler {
         }
         self.rows.begin(());
         let endpoints: BTreeSet<EndpointId> = effects.iter().filter_map(RowEffect::endpoint).collect();
+        self.rows_under_way.clone_from(&endpoints);
         let news = News::of(&effects, &self.observed, &self.desired.scope);
         let (database, outbox) = (self.shells.database.clone(), self.outbox.clone());
         let meters = self.meters.clone();
@@ -263,11 +270,17 @@ impl Reconciler {
     }
 }
 
-fn veth_spec(attachment: &Attachment, sandbox: &Sandbox, mtu: u32, tx_checksum_offload: bool) -> VethSpec {
+fn veth_spec(
+    attachment: &Attachment,
+    sandbox: &Sandbox,
+    mtu: u32,
+    tx_checksum_offload: bool,
+    database: Option<Uuid>,
+) -> VethSpec {
     let Attachment { host_link, interface, container, mac, addresses, gateways, routes, .. } = attachment;
     VethSpec {
         host_name: host_link.clone(),
-        alias: format!("flowport: {interface} of {container}"),
+        alias: host_end_alias(interface, container, database),
         sandbox: Netns::new(&sandbox.netns),
         name: interface.to_string(),
         mac: mac.octets(),

@@ -18,6 +18,7 @@ mod host_links;
 mod lanes;
 mod news;
 mod observing;
+mod ruling;
 mod summary;
 mod waiting;
 
@@ -28,14 +29,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ipnet::IpNet;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::deadline::at;
 use crate::metrics::Meters;
 use crate::model::{EndpointId, LinkName, Mac, Owner, Sandbox};
 use crate::netlink::{Link as SeenLink, LinkEvent, Netlink, Netns};
 use crate::openflow::{Datapath, DatapathEvent, ReadScope, Report};
-use crate::ovsdb::{Database, RowReader, TransactionFailed};
+use crate::ovsdb::{Database, Lock, RowReader, TransactionFailed};
 use crate::records::Records;
 use crate::refused::Refused;
 use crate::state::{Datapath as Seen, Desired, HostLinkEffect, Link, Observed, RecordEffect, Scope, Tracked};
@@ -47,6 +48,7 @@ pub use waiting::{Outcome, Progress};
 use channel::Channel;
 use host_links::HostLinks;
 use lanes::{Lane, Links};
+use ruling::Lost;
 use summary::Look;
 use waiting::Waiting;
 
@@ -103,6 +105,8 @@ pub(crate) enum Event {
     Owners(oneshot::Sender<BTreeSet<Owner>>),
     AttachedTo(LinkName, oneshot::Sender<usize>),
     Look(Look),
+    /// The lock was won again: whether all is seen that was changed meanwhile.
+    CaughtUp(bool),
     /// What is observed is to be observed anew.
     Reread,
     /// Nothing happened, but a round is due.
@@ -117,10 +121,18 @@ pub struct Reconciler {
     /// Endpoints that have changed, or of which something was still to be done in the last round.
     unsettled: BTreeSet<EndpointId>,
     shells: Shells,
+    /// Without it nothing is changed.
+    lock: Lock,
+    /// Whether it is ours, and all is seen that others changed.
+    ruling: watch::Sender<bool>,
+    /// What was there when it was lost.
+    lost: Option<Lost>,
     rows_read: RowReader,
     links: Links,
     host_links: HostLinks,
     rows: Lane<()>,
+    /// Endpoints of the last transaction, as long as it is under way.
+    rows_under_way: BTreeSet<EndpointId>,
     /// Why the last transaction did not come to the database, or was not for us to make.
     rows_trouble: Option<String>,
     /// Endpoints whose rows the database objected to.
@@ -152,21 +164,32 @@ pub struct Reconciler {
 }
 
 impl Reconciler {
-    /// A reconciler that rules over `scope`, and the handle by which changes are asked of it. It has read the rows and
-    /// links, takes every port with our marks for desired, and `known` for all that is known of containers.
-    pub async fn start(shells: Shells, scope: Scope, known: Containers) -> Result<(Self, Handle), Refused> {
+    /// A reconciler that rules over `scope` as long as it has `lock`, and the handle by which changes are asked of it. It has
+    /// read the rows and links, takes every port with our marks for desired, and `known` for all that is known of
+    /// containers.
+    pub async fn start(
+        shells: Shells,
+        lock: Lock,
+        scope: Scope,
+        known: Containers,
+    ) -> Result<(Self, Handle), Refused> {
         let (outbox, inbox) = mpsc::channel(INBOX_DEPTH);
         let (reporting, reports) = mpsc::channel(REPORTS_DEPTH);
+        let (ruling, is_ruling) = watch::channel(true);
         let records = shells.records.as_ref().map(Records::attachments);
         let mut reconciler = Self {
             desired: Desired { scope, attachments: records.clone().unwrap_or_default().into() },
             observed: Observed { records: records.map(Tracked::from), ..Observed::default() },
             unsettled: BTreeSet::new(),
             shells,
+            lock,
+            ruling,
+            lost: None,
             rows_read: RowReader::default(),
             links: Lane::default(),
             host_links: HostLinks::default(),
             rows: Lane::default(),
+            rows_under_way: BTreeSet::new(),
             rows_trouble: None,
             bad_rows: Lane::default(),
             suspects: BTreeSet::new(),
@@ -188,7 +211,7 @@ impl Reconciler {
         };
         let links = reconciler.shells.netlink.links().await?;
         reconciler.observe_rows();
-        reconciler.observe_links(links, &BTreeSet::new());
+        reconciler.observe_links(links.into_iter(), &BTreeSet::new());
         reconciler.adopt_marked();
         for sandbox in known.running {
             reconciler.start_sandbox(sandbox);
@@ -200,7 +223,7 @@ impl Reconciler {
             let mtu = reconciler.shells.netlink.route_to(remote).await.ok().flatten().map(|route| route.mtu);
             reconciler.observed.underlay.extend(mtu.map(|mtu| (remote, mtu)));
         }
-        Ok((reconciler, Handle::new(outbox)))
+        Ok((reconciler, Handle::new(outbox, is_ruling)))
     }
 
     /// The same, counting with these.
@@ -215,6 +238,7 @@ impl Reconciler {
         let mut connection = self.shells.database.connection();
         let mut news = true;
         loop {
+            self.look_at_lock();
             let now = Instant::now();
             if news {
                 self.round(now);
@@ -239,6 +263,7 @@ impl Reconciler {
                     self.rows.wake(&());
                     news = true;
                 }
+                () = self.lock.changed() => news = true,
                 () = at(deadline) => news = true,
             }
             // What has arrived meanwhile is planned for together.
@@ -304,6 +329,7 @@ impl Reconciler {
     /// False when nothing has changed that a plan looks at.
     fn take(&mut self, event: Event) -> bool {
         let now = Instant::now();
+        self.look_at_lock();
         match event {
             Event::Asked(ask) => {
                 // The caller may know of rows that are newer than those last looked at: a bridge it has just made.
@@ -348,6 +374,7 @@ impl Reconciler {
                 }
             }
             Event::Committed(endpoints, Ok(())) => {
+                self.rows_under_way.clear();
                 self.rows.succeed(&());
                 self.rows_trouble = None;
                 self.suspects.retain(|suspect| !endpoints.contains(suspect));
@@ -394,6 +421,7 @@ impl Reconciler {
                 self.lookers.push(look);
                 return false;
             }
+            Event::CaughtUp(seen) => self.take_caught_up(seen, now),
             Event::Reread => self.reread(now),
             Event::Removed(owner) => {
                 self.end(&owner);
@@ -412,6 +440,7 @@ impl Reconciler {
         now: Instant,
     ) {
         tracing::warn!("{failed}");
+        self.rows_under_way.clear();
         if !failed.objects {
             self.rows_trouble = Some(failed.to_string());
             self.rows.fail((), now);
@@ -557,7 +586,9 @@ impl Reconciler {
         let channels = self.datapaths.values().filter_map(|channel| channel.lane.deadline(now));
         let is_read = |bridge| matches!(self.observed.datapaths.get(bridge), Some(Seen::Read(_)));
         let audited = self.datapaths.iter().filter(|(bridge, channel)| {
-            matches!(self.desired.scope, Scope::Everything)
+            // Whoever does not rule does not look: what is due would be due again and again.
+            self.rules()
+                && matches!(self.desired.scope, Scope::Everything)
                 && is_read(bridge)
                 && channel.lane.is_free(&(), now)
         });

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use crate::frontend::is_there;
-use crate::model::{EndpointId, Owner, Sandbox};
+use crate::model::{EndpointId, Owner, Sandbox, read_alias};
 use crate::netlink::{Link as SeenLink, LinkEvent};
 use crate::process::ProcessExit;
 use crate::state::{Link, PortRow, RecordEffect, Scope};
@@ -24,6 +24,9 @@ impl Reconciler {
                 let Some(endpoint) = self.endpoint_of(&link.name).filter(|of| !self.links.is_busy(of)) else {
                     return false;
                 };
+                if !self.is_own_link(endpoint, &link) {
+                    return false;
+                }
                 self.touched(endpoint);
                 let leftover = !self.observed.ports.contains_key(&endpoint);
                 let before = self.observed.links.get(&endpoint).copied();
@@ -149,12 +152,12 @@ impl Reconciler {
     }
 
     pub(super) fn observe_rows(&mut self) {
+        self.look_at_lock();
         let rows = self.rows_read.read(&self.shells.database);
         self.observed.bridges.replace(rows.bridges);
         let before = self.observed.ports.replace(rows.ports);
         self.adopt_strangers(&before);
-        self.unsettled.extend(rows.detached.difference(&self.observed.detached));
-        self.observed.detached = rows.detached;
+        self.take_detached(rows.detached);
         // A link that has a row from now on is that row's; one that was no good with it does not become so.
         for endpoint in self.observed.ports.keys().filter(|endpoint| !before.contains_key(endpoint)) {
             if self.observed.links.get(endpoint).is_some_and(|link| link.leftover) {
@@ -175,6 +178,19 @@ impl Reconciler {
         self.open_channels();
     }
 
+    /// What was detached by a command that had the lock while we did not is desired no more.
+    fn take_detached(&mut self, detached: BTreeSet<EndpointId>) {
+        let fresh: Vec<EndpointId> = detached.difference(&self.observed.detached).copied().collect();
+        self.observed.detached = detached;
+        self.unsettled.extend(&fresh);
+        if matches!(self.desired.scope, Scope::Everything) {
+            for endpoint in fresh.iter().filter(|endpoint| !self.is_waited_for(endpoint)).collect::<Vec<_>>()
+            {
+                self.desired.attachments.remove(endpoint);
+            }
+        }
+    }
+
     /// A port that another tool made while the daemon runs is adopted with what its marks tell, as those are that were there
     /// before it.
     fn adopt_strangers(&mut self, before: &BTreeMap<EndpointId, PortRow>) {
@@ -191,10 +207,7 @@ impl Reconciler {
                 continue;
             }
             tracing::info!(%endpoint, container = %attachment.container, "a port that another tool made is adopted");
-            let presumed = Sandbox::presumed(&attachment.owner);
-            self.observed.running.get_or_insert_with(attachment.owner.clone(), || presumed);
-            self.desired.attachments.insert(endpoint, attachment);
-            self.strangers.insert(endpoint);
+            self.adopt(endpoint, attachment);
             self.begin_reading_links();
         }
     }
@@ -213,7 +226,13 @@ impl Reconciler {
         let touched = self.reading_links.take().unwrap_or_default();
         match read {
             Ok(links) => {
-                self.observe_links(links, &touched);
+                // One without alias is just being made, by whomever.
+                let is_known = |link: &SeenLink| {
+                    self.endpoint_of(&link.name).is_some_and(|endpoint| self.is_known(endpoint, &link.name))
+                };
+                let links = links.into_iter().filter(|link| link.alias.is_some() || is_known(link));
+                let links: Vec<SeenLink> = links.collect();
+                self.observe_links(links.into_iter(), &touched);
                 self.forget_ended_strangers();
             }
             Err(refused) => tracing::warn!("{refused}"),
@@ -223,11 +242,17 @@ impl Reconciler {
         }
     }
 
-    pub(super) fn observe_links(&mut self, links: Vec<SeenLink>, touched: &BTreeSet<EndpointId>) {
+    pub(super) fn observe_links(
+        &mut self,
+        links: impl Iterator<Item = SeenLink>,
+        touched: &BTreeSet<EndpointId>,
+    ) {
         let seen: BTreeMap<EndpointId, Link> = links
-            .into_iter()
             .filter_map(|link| {
                 let endpoint = self.endpoint_of(&link.name)?;
+                if link.alias.is_some() && !self.is_own_link(endpoint, &link) {
+                    return None;
+                }
                 let leftover = !self.observed.ports.contains_key(&endpoint);
                 Some((endpoint, Link { mtu: link.mtu, up: link.up, leftover }))
             })
@@ -272,7 +297,22 @@ impl Reconciler {
         EndpointId::from_host_link(link).or_else(|| self.other_links.get(link).copied())
     }
 
-    fn begin_reading_links(&mut self) {
+    /// Whether a link with such a name is of this database: another one may share the network namespace. One that neither
+    /// rows nor wishes know, and that does not tell by its alias, as those of older versions do not, is left alone.
+    fn is_own_link(&self, endpoint: EndpointId, link: &SeenLink) -> bool {
+        let database = link.alias.as_deref().and_then(|alias| read_alias(alias)?.1);
+        let is_marked = |id: &str| self.shells.database.id().is_some_and(|own| own.to_string() == id);
+        self.is_known(endpoint, &link.name) || database.is_some_and(is_marked)
+    }
+
+    fn is_known(&self, endpoint: EndpointId, link: &str) -> bool {
+        EndpointId::from_host_link(link).is_none()
+            || self.observed.links.contains_key(&endpoint)
+            || self.observed.ports.contains_key(&endpoint)
+            || self.desired.attachments.contains_key(&endpoint)
+    }
+
+    pub(super) fn begin_reading_links(&mut self) {
         if self.reading_links.is_some() {
             self.read_links_again = true;
             return;

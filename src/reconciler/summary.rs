@@ -16,6 +16,8 @@ use super::channel::Channel;
 /// What is desired and observed, counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
+    /// Whether changes may be made: no other Flowport has the lock of the database, and there is a connection to it.
+    pub rules: bool,
     /// Each bridge that is there, or that something should be attached to.
     pub bridges: BTreeMap<LinkName, BridgeSummary>,
     /// Whether nothing is under way and nothing is missing that is not known to fail.
@@ -114,7 +116,7 @@ impl Reconciler {
 
     fn summary(&self) -> Summary {
         let mut bridges: BTreeMap<LinkName, BridgeSummary> = BTreeMap::new();
-        let mut settled = !self.is_busy();
+        let mut settled = !self.is_busy() && self.rules();
         for (name, bridge) in &self.observed.bridges {
             let is_pending = bridge.managed && !self.is_in_sync(name);
             let datapath = bridge.managed.then(|| {
@@ -152,6 +154,6 @@ impl Reconciler {
         for row in self.observed.ports.values() {
             bridges.entry(row.bridge.clone()).or_default().observed += 1;
         }
-        Summary { bridges, settled }
+        Summary { rules: self.rules(), bridges, settled }
     }
 }

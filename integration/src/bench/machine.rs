@@ -2,11 +2,12 @@
 
 use std::fs;
 
+use flowport::lab::LabHost;
+
 use super::BenchError;
-use super::stage::Stage;
 use crate::{flowport, oracle};
 
-pub(super) async fn describe(stage: &Stage) -> Result<String, BenchError> {
+pub(super) async fn describe(host: &LabHost) -> Result<String, BenchError> {
     let cores = std::thread::available_parallelism()?;
     let cpu = fs::read_to_string("/proc/cpuinfo")?;
     let cpu =
@@ -14,10 +15,10 @@ pub(super) async fn describe(stage: &Stage) -> Result<String, BenchError> {
     let memory = fs::read_to_string("/proc/meminfo")?;
     let memory: u64 = memory.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap_or_default();
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
-    let ovs = stage.host.run("ovs-vswitchd", &["--version"]).await?;
+    let ovs = host.run("ovs-vswitchd", &["--version"]).await?;
     let ovs =
         ovs.lines().next().and_then(|line| line.split_whitespace().last()).unwrap_or_default().to_owned();
-    let docker = oracle::docker(&stage.host, &["version", "--format", "{{.Server.Version}}"]).await;
+    let docker = oracle::docker(host, &["version", "--format", "{{.Server.Version}}"]).await;
     // target/release/flowport
     let exe = flowport();
     let profile =

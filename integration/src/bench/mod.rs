@@ -6,6 +6,7 @@
 
 mod attach;
 mod crowd;
+mod healing;
 mod kill;
 mod machine;
 mod many;
@@ -55,13 +56,43 @@ impl Size {
 /// Something could not be started, or did not do what it was to be timed at.
 pub async fn run(size: Size) -> Result<Report, BenchError> {
     let mut stage = Stage::set(size.containers).await?;
-    let machine = machine::describe(&stage).await?;
+    let machine = machine::describe(&stage.host).await?;
     let mut rows = attach::single(&mut stage, size.single_rounds).await?;
     rows.extend(attach::bulk(&mut stage, size.bulk_rounds).await?);
     rows.push(many::namespaces(&mut stage, size.namespaces, size.namespace_rounds).await?);
     rows.extend(kill::containers(&mut stage).await?);
     stage.strike().await?;
     Ok(Report { machine, peer: "ovs-docker", figures: rows.iter().map(Row::figure).collect() })
+}
+
+/// How much is measured of parts that die.
+#[derive(Clone, Copy, Debug)]
+pub struct Healing {
+    /// Network namespaces.
+    pub spaces: usize,
+    /// Containers of Docker.
+    pub of_docker: usize,
+    /// Rounds of each part.
+    pub rounds: usize,
+}
+
+impl Healing {
+    /// What the aims are about; some minutes.
+    pub const FULL: Self = Self { spaces: 40, of_docker: 10, rounds: 3 };
+    /// To see that everything that is measured still runs.
+    pub const QUICK: Self = Self { spaces: 4, of_docker: 2, rounds: 1 };
+}
+
+/// Measures how soon pings go on after each part died, within a lab. Progress goes to standard error.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn run_healing(size: Healing) -> Result<Report, BenchError> {
+    let (host, figures) = healing::rows(size).await?;
+    let machine = machine::describe(&host).await?;
+    host.stop().await?;
+    Ok(Report { machine, peer: "beside", figures })
 }
 
 /// How much is measured with thousands of ports and flow entries.
@@ -98,7 +129,7 @@ impl Scale {
 pub async fn run_scale(scale: Scale) -> Result<Report, BenchError> {
     let Scale { namespaces, sample, rounds, crowd, flows, flow_rounds } = scale;
     let mut stage = Stage::set(2).await?;
-    let machine = machine::describe(&stage).await?;
+    let machine = machine::describe(&stage.host).await?;
     let mut figures = switch::flows(&stage, flows, flow_rounds).await?;
     figures.extend(scale::bridge(&mut stage, namespaces, sample, rounds).await?);
     stage.strike().await?;
@@ -115,7 +146,7 @@ pub async fn run_scale(scale: Scale) -> Result<Report, BenchError> {
 /// As [`run`].
 pub async fn run_flows(scale: Scale) -> Result<Report, BenchError> {
     let stage = Stage::set(0).await?;
-    let machine = machine::describe(&stage).await?;
+    let machine = machine::describe(&stage.host).await?;
     let figures = switch::flows(&stage, scale.flows, scale.flow_rounds).await?;
     stage.strike().await?;
     Ok(Report { machine, peer: "beside", figures })

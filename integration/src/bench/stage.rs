@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use flowport::lab::{DockerContainer, HostOptions, LabDatapath, LabHost, in_netns};
 use flowport::model::EndpointId;
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::process::Child;
 
 use super::BenchError;
+use crate::scene::metrics;
 use crate::{DEADLINE, flowport, oracle, wait_until};
 
 /// The bridge that all containers are attached to.
@@ -136,15 +136,7 @@ impl Stage {
 
     /// The daemon's metrics, or nothing while it does not serve them.
     pub(super) async fn metrics(&self) -> String {
-        let mut text = String::new();
-        if let Ok(mut stream) = UnixStream::connect(self.host.directory().join("metrics")).await {
-            let question = b"GET /metrics HTTP/1.1\r\nHost: flowport\r\nConnection: close\r\n\r\n";
-            // A daemon that is not there yet has nothing to tell.
-            if stream.write_all(question).await.is_ok() {
-                let _ = stream.read_to_string(&mut text).await;
-            }
-        }
-        text
+        metrics(&self.host.directory().join("metrics")).await
     }
 
     /// The daemon's memory that is in use (`VmRSS`), in MB.

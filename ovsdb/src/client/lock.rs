@@ -19,9 +19,9 @@ pub struct Lock {
 /// What the task knows of a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum LockState {
-    /// The server has not answered yet.
+    /// The server has not answered yet. Also while there is no connection.
     Requested,
-    /// Another client has it; we are queued. Also while there is no connection.
+    /// Another client has it; we are queued.
     Waiting,
     /// Ours.
     Held,
@@ -50,6 +50,22 @@ impl Lock {
     /// Whether it is ours now.
     pub fn is_held(&self) -> bool {
         self.state.as_ref().is_some_and(|state| *state.borrow() == LockState::Held)
+    }
+
+    /// Whether the server says that another client has it. Not so while there is no connection.
+    pub fn is_contended(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| *state.borrow() == LockState::Waiting)
+    }
+
+    /// Resolves when it was won, lost, or lost and won again since this was last called; never when the client was
+    /// closed.
+    pub async fn changed(&mut self) {
+        if let Some(receiver) = &mut self.state {
+            if receiver.changed().await.is_ok() {
+                return;
+            }
+        }
+        std::future::pending::<()>().await;
     }
 
     /// Resolves when it is ours.

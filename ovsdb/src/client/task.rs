@@ -226,7 +226,7 @@ impl Task {
             }
             Event::Lock { name, owned } => {
                 if let Some(state) = self.locks.get(&name) {
-                    state.send_replace(if owned { LockState::Held } else { LockState::Waiting });
+                    tell(state, if owned { LockState::Held } else { LockState::Waiting });
                 }
             }
             Event::LockRefused { name, error } => {
@@ -271,11 +271,15 @@ impl Task {
         dropped
     }
 
-    /// The state first: who then hears that there is no connection can wait for one.
+    /// The state first: who then hears that there is no connection can wait for one. Locks before transactions: who hears
+    /// that one failed knows whether it was still for them to make.
     fn disconnected(&mut self, lost: &ConnectionLost) {
         let reason = lost.to_string();
         tracing::warn!(remotes = %self.connector.remotes(), reason, "connection to the database lost");
         self.state.send_replace(ConnectionState::Disconnected { reason: reason.clone() });
+        for state in self.locks.values() {
+            tell(state, LockState::Requested);
+        }
         for (_, sent) in self.transactions.drain() {
             let _ = sent.answer(Err(TransactError::Disconnected { reason: reason.clone() }));
         }
@@ -288,9 +292,6 @@ impl Task {
         if !self.conditions.is_empty() {
             // The server may have changed them or not, and the rows between may have reached us or not.
             self.replica.forget_transaction();
-        }
-        for state in self.locks.values() {
-            state.send_replace(LockState::Waiting);
         }
     }
 
@@ -349,6 +350,15 @@ impl Task {
         }
         Some(outcome)
     }
+}
+
+/// A lock's state is told when it is another one: the server may repeat itself.
+fn tell(lock: &watch::Sender<LockState>, state: LockState) {
+    lock.send_if_modified(|known| {
+        let is_other = *known != state;
+        *known = state;
+        is_other
+    });
 }
 
 fn refuse(command: Command, state: &watch::Sender<ConnectionState>) {

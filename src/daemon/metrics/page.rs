@@ -95,6 +95,13 @@ fn describe(registry: &mut Registry, summary: &Summary) {
             .filter_map(|(name, bridge)| Some((name.to_string(), number(bridge.datapath.as_ref()?))));
         registry.register(name, help, family(numbers));
     }
+    let ruling = Gauge::<i64>::default();
+    ruling.set(summary.rules.into());
+    registry.register(
+        "ruling",
+        "Whether the lock of the database is held, without which nothing is changed",
+        ruling,
+    );
     let settled = Gauge::<i64>::default();
     settled.set(summary.settled.into());
     registry.register("in_sync", "Whether nothing is under way and nothing is missing", settled);

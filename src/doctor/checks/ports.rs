@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::doctor::{Container, Facts, Inside};
-use crate::model::{Attachment, EndpointId};
+use crate::model::{Attachment, EndpointId, read_alias};
 use crate::ovsdb::{SurveyedBridge, SurveyedPort};
 
 use super::{Found, and_more, del_port, named, problem};
@@ -170,14 +170,15 @@ pub(super) fn leftover_links(facts: &Facts) -> Vec<Found> {
     }
     let rows: BTreeSet<&str> =
         facts.bridges().iter().flat_map(|bridge| &bridge.ports).map(|port| port.name.as_str()).collect();
-    let ours = facts.links.iter().filter(|link| {
-        EndpointId::from_host_link(&link.name).is_some()
-            && link.alias.as_deref().is_some_and(|alias| alias.starts_with("flowport:"))
+    let own = facts.ovs.database.as_ref().ok().and_then(|survey| survey.id).map(|id| id.to_string());
+    let ours = facts.links.iter().filter_map(|link| {
+        EndpointId::from_host_link(&link.name)?;
+        let (of, database) = read_alias(link.alias.as_deref()?)?;
+        // Another database of this network namespace knows more of it.
+        (database.is_none() || database == own.as_deref()).then_some((link, of))
     });
-    let left = ours.filter(|link| !rows.contains(link.name.as_str()));
-    left.map(|link| {
-        let alias = link.alias.as_deref().unwrap_or_default();
-        let of = alias.strip_prefix("flowport:").unwrap_or(alias).trim();
+    let left = ours.filter(|(link, _)| !rows.contains(link.name.as_str()));
+    left.map(|(link, of)| {
         problem(
             format!("link {} ({of}) is left over: no bridge has it", link.name),
             format!("`ip link del {}`", link.name),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use flowport_ovsdb::Uuid;
 use ipnet::IpNet;
 
 use super::*;
@@ -586,6 +587,20 @@ fn flow_entries_of_others_that_take_nothing_are_no_problem() {
         facts.classify.get_mut("br0").unwrap().push(harmless.parse().unwrap());
         assert_eq!(findings(&facts), [], "{harmless}");
     }
+}
+
+#[test]
+fn a_link_of_another_database_is_not_left_over() {
+    let mut facts = healthy();
+    let (own, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    survey(&mut facts).id = Some(own);
+    for (name, database) in [("fp800000000001", own), ("fp800000000002", other)] {
+        let alias = Some(format!("flowport: eth1 of web [{database}]"));
+        facts.links.push(Link { name: name.into(), alias, ..Link::default() });
+    }
+    let found = ports::leftover_links(&facts);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(format!("{found:?}").contains("fp800000000001 (eth1 of web)"), "{found:?}");
 }
 
 #[test]

@@ -1,58 +1,61 @@
 //! A host with many containers that talk, things of others beside them, and what must be there of all that.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "what tests are made of"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::oracle::{ofctl, output_at};
+use crate::pinger::{Moment, Pinger};
+use crate::{container, wait_until};
 use flowport::lab::{HostOptions, Netns};
-use flowport_integration::oracle::{ofctl, output_at};
-use flowport_integration::pinger::{Moment, Pinger};
-use flowport_integration::{container, wait_until};
 use futures_util::future::join_all;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::scene::{By, Scene, named};
 
 /// The longest that anything may take on a machine that is busy with other things.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two echo requests of the load.
-const OFTEN: Duration = Duration::from_millis(20);
+pub const OFTEN: Duration = Duration::from_millis(20);
 
 /// The host, and who lives there.
-pub(crate) struct Town {
-    pub(crate) scene: Scene,
+#[derive(Debug)]
+pub struct Town {
+    /// The host.
+    pub scene: Scene,
     /// Network namespaces, each with a port and address `10.0.0.N`.
-    pub(crate) spaces: Vec<Netns>,
+    pub spaces: Vec<Netns>,
     /// Names of Docker containers, each with a port and addresses `10.0.1.N` and `fd00::1:N`.
-    pub(crate) names: Vec<String>,
+    pub names: Vec<String>,
 }
 
 /// What is there of ports, by the tools of others.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct State {
+pub struct State {
     /// Rows of ports and interfaces, links of the host, records.
-    pub(crate) things: BTreeSet<String>,
+    pub things: BTreeSet<String>,
     /// How many flow entries each endpoint has.
-    pub(crate) entries: BTreeMap<String, usize>,
+    pub entries: BTreeMap<String, usize>,
     /// How many buckets each group has.
-    pub(crate) buckets: BTreeMap<String, usize>,
+    pub buckets: BTreeMap<String, usize>,
     /// MAC and addresses inside the containers that run.
-    pub(crate) inside: BTreeMap<String, String>,
+    pub inside: BTreeMap<String, String>,
 }
 
 impl Town {
     /// With so many namespaces and Docker containers, all attached, and the daemon.
-    pub(crate) async fn start(options: HostOptions, spaces: usize, names: usize) -> Self {
+    pub async fn start(options: HostOptions, spaces: usize, names: usize) -> Self {
         let scene = Scene::start(options, By::Daemon).await;
         let mut town = Self { scene, spaces: Vec::new(), names: Vec::new() };
         town.place_foreign().await;
-        let mut lines = Vec::new();
-        for nth in 1..=spaces {
-            let space = container().await;
-            lines.push(line(&named(&space), &[format!("10.0.0.{nth}/16")]));
-            town.spaces.push(space);
-        }
+        let mut lines = town.settle(spaces).await;
         if names > 0 {
             let engine = town.scene.host.docker().unwrap();
             engine.import_busybox("busybox").await.unwrap();
@@ -66,11 +69,84 @@ impl Town {
             }
             town.names = all;
         }
+        town.attach(&lines).await;
+        town
+    }
+
+    /// Makes so many namespaces, and attaches them.
+    pub async fn grow(&mut self, spaces: usize) {
+        let lines = self.settle(spaces).await;
+        self.attach(&lines).await;
+    }
+
+    async fn settle(&mut self, spaces: usize) -> Vec<String> {
+        let mut lines = Vec::new();
+        for nth in 1..=spaces {
+            let space = container().await;
+            lines.push(line(&named(&space), &[format!("10.0.0.{nth}/16")]));
+            self.spaces.push(space);
+        }
+        lines
+    }
+
+    async fn attach(&self, lines: &[String]) {
         if !lines.is_empty() {
-            let said = town.scene.add_ports(&lines).await;
+            let said = self.scene.add_ports(lines).await;
             assert_eq!(said.code, Some(0), "{said:?}");
         }
-        town
+    }
+
+    /// The power goes: everything dies at once. What is on disk stays; no link and no flow entry does, nor do namespaces
+    /// that are no container's.
+    pub async fn crash(&mut self) {
+        let directory = self.scene.host.directory().to_owned();
+        self.scene.end_daemon(Signal::KILL).await;
+        self.scene.host.ovs_mut().vswitchd().kill().await.unwrap();
+        self.scene.host.ovs_mut().ovsdb_server().kill().await.unwrap();
+        for name in &self.names {
+            die(self.scene.host.docker().unwrap().container_pid(name).await.unwrap());
+        }
+        self.scene.host.docker_mut().unwrap().daemon().kill().await.unwrap();
+        for file in ["flowport/local.pid", "docker/exec/containerd/containerd.pid"] {
+            die(std::fs::read_to_string(directory.join(file)).unwrap().trim().parse().unwrap());
+        }
+        self.spaces.clear();
+        for link in self.scene.host_ends().await {
+            // One that goes with its namespace meanwhile is gone as well.
+            let _ = self.scene.host.run("ip", &["link", "delete", &link]).await;
+        }
+        assert!(self.scene.host_ends().await.is_empty());
+    }
+
+    /// What comes before Docker starts again, in the order of systemd.
+    pub async fn boot(&mut self) {
+        self.scene.host.ovs_mut().start_ovsdb().await.unwrap();
+        self.scene.host.ovs_mut().start_vswitchd().await.unwrap();
+        self.place_foreign_flows().await;
+        self.scene.start_daemon().await;
+    }
+
+    /// Starts the nth Docker container again, and returns when its first process began.
+    pub async fn start_again(&self, nth: usize) -> Moment {
+        let (engine, name) = (self.scene.host.docker().unwrap(), &self.names[nth]);
+        // A host that really starts again has no shims of containerd left, which takes some time to let go of.
+        wait_until(PATIENCE, "the container starts", async || engine.start_container(name).await.is_ok())
+            .await;
+        self.began(nth).await
+    }
+
+    /// When the first process of the nth Docker container began.
+    pub async fn began(&self, nth: usize) -> Moment {
+        let engine = self.scene.host.docker().unwrap();
+        Moment::of_process(engine.container_pid(&self.names[nth]).await.unwrap())
+    }
+
+    /// Waits until the Docker containers, which ended with their engine, are seen to have ended.
+    pub async fn ended(&self) {
+        let engine = self.scene.host.docker().unwrap();
+        for name in &self.names {
+            wait_until(PATIENCE, name, async || engine.container_pid(name).await.unwrap() == 0).await;
+        }
     }
 
     /// Things that are not Flowport's, some of which look a bit like it.
@@ -89,7 +165,7 @@ impl Town {
     }
 
     /// Flow entries and groups of others, which ovs-vswitchd forgets when it ends.
-    pub(crate) async fn place_foreign_flows(&self) {
+    pub async fn place_foreign_flows(&self) {
         for (bridge, cookie) in
             [("br0", "0xf10e000000000005"), ("br0", "0x7"), ("other", "0xf10f000000000001")]
         {
@@ -104,28 +180,42 @@ impl Town {
     }
 
     /// What of others is there of flow entries and groups.
-    pub(crate) async fn foreign_flows(&self) -> BTreeSet<String> {
+    pub async fn foreign_flows(&self) -> BTreeSet<String> {
         let mut flows = self.scene.flows("other").await;
         let of_us = |line: &str| line.contains("cookie=0xf10f") || line.contains("group_id=4");
         flows.extend(self.scene.flows("br0").await.into_iter().filter(|line| !of_us(line)));
         flows
     }
 
+    /// Has the namespaces know the MACs that the Docker containers had. The kernel asks for what it does not know once a
+    /// second, and a question that comes a moment too early would be measured instead.
+    pub async fn introduce(&self, before: &State) {
+        for (nth, name) in (1..).zip(&self.names) {
+            let mac = before.inside[name].split_whitespace().next().unwrap_or_default().trim_matches('"');
+            let address = format!("10.0.1.{nth}");
+            for space in &self.spaces {
+                let words = ["neigh", "replace", &address, "lladdr", mac, "dev", "eth1", "nud", "permanent"];
+                let output = output_at(space.path(), "ip", &words).await;
+                assert!(output.status.success(), "{output:?}");
+            }
+        }
+    }
+
     /// Namespaces that ping each other, and the first Docker containers, without end.
-    pub(crate) fn load(&self) -> Vec<Pinger> {
+    pub fn load(&self) -> Vec<Pinger> {
         let count = self.spaces.len();
         let near = (0..4.min(count)).map(|nth| (nth, format!("10.0.0.{}", count - nth)));
         near.map(|(nth, target)| Pinger::start(self.spaces[nth].path(), &target, OFTEN)).collect()
     }
 
     /// A namespace that pings the nth Docker container without end.
-    pub(crate) fn pinger_of(&self, nth: usize) -> Pinger {
+    pub fn pinger_of(&self, nth: usize) -> Pinger {
         let space = &self.spaces[nth % self.spaces.len()];
         Pinger::start(space.path(), &format!("10.0.1.{}", nth + 1), OFTEN)
     }
 
     /// What is there now.
-    pub(crate) async fn state(&self) -> State {
+    pub async fn state(&self) -> State {
         let rows = self.scene.rows().await.into_iter().filter(|row| !row.starts_with("bridge "));
         let mut things: BTreeSet<String> = rows.collect();
         things.extend(self.scene.links().await);
@@ -169,13 +259,13 @@ impl Town {
     }
 
     /// The namespace of a Docker container that runs.
-    pub(crate) async fn netns_of(&self, name: &str) -> Option<PathBuf> {
+    pub async fn netns_of(&self, name: &str) -> Option<PathBuf> {
         let pid = self.scene.host.docker()?.container_pid(name).await.ok()?;
         Some(PathBuf::from(format!("/proc/{pid}/ns/net"))).filter(|path| pid > 0 && path.exists())
     }
 
     /// Waits until all is as it was, foreign things too.
-    pub(crate) async fn is_again(&self, before: &State) {
+    pub async fn is_again(&self, before: &State) {
         let mut now = self.state().await;
         let start = std::time::Instant::now();
         while now != *before {
@@ -190,16 +280,23 @@ impl Town {
     }
 
     /// Waits until these are answered again, and returns the longest time after `back` that one took.
-    pub(crate) async fn resumed(pingers: &[Pinger], back: Moment) -> Duration {
+    pub async fn resumed(pingers: &[Pinger], back: Moment) -> Duration {
         let took = join_all(pingers.iter().map(|pinger| pinger.answered_after(back, PATIENCE))).await;
         took.into_iter().max().unwrap_or_default()
     }
 
     /// Waits until each of these is answered at all.
-    pub(crate) async fn talk(pingers: &[Pinger]) {
+    pub async fn talk(pingers: &[Pinger]) {
         for pinger in pingers {
             wait_until(PATIENCE, &pinger.between, async || pinger.answered() > 0).await;
         }
+    }
+}
+
+/// Kills a process of the lab, unless it has ended with another.
+fn die(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, Signal::KILL);
     }
 }
 

@@ -1,19 +1,27 @@
 //! A lab host with a managed bridge, on which commands are run, by themselves or through a daemon.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "what tests are made of"
+)]
 
 use std::collections::BTreeSet;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
+use crate::{DEADLINE, chain, flowport, host, wait_until};
 use flowport::lab::{HostOptions, LabHost, Netns};
-use flowport_integration::{DEADLINE, chain, flowport, host, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
+
+use crate::pinger::Moment;
 
 /// Who carries a command out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum By {
+pub enum By {
     /// The command.
     Itself,
     /// The daemon, asked on its socket.
@@ -21,17 +29,23 @@ pub(crate) enum By {
 }
 
 /// A host and, perhaps, its daemon.
-pub(crate) struct Scene {
-    pub(crate) host: LabHost,
-    pub(crate) daemon: Option<Child>,
+#[derive(Debug)]
+pub struct Scene {
+    /// The host.
+    pub host: LabHost,
+    /// Its daemon, while it runs.
+    pub daemon: Option<Child>,
 }
 
 /// What a command said.
 #[derive(Debug)]
-pub(crate) struct Said {
-    pub(crate) code: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) err: String,
+pub struct Said {
+    /// Its exit code; none when a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
 }
 
 impl From<Output> for Said {
@@ -44,7 +58,7 @@ impl From<Output> for Said {
 impl Said {
     /// Asserts that it was refused in one line that has these words.
     #[track_caller]
-    pub(crate) fn refused(&self, words: &[&str]) {
+    pub fn refused(&self, words: &[&str]) {
         assert_eq!((self.code, self.out.as_str()), (Some(1), ""), "{self:?}");
         assert_eq!(self.err.lines().count(), 1, "{self:?}");
         assert!(self.err.starts_with("flowport: "), "{self:?}");
@@ -56,7 +70,7 @@ impl Said {
 
 impl Scene {
     /// A host with a managed bridge br0.
-    pub(crate) async fn start(options: HostOptions, by: By) -> Self {
+    pub async fn start(options: HostOptions, by: By) -> Self {
         let mut scene = Self { host: host(options).await, daemon: None };
         if by == By::Daemon {
             scene.start_daemon().await;
@@ -66,20 +80,19 @@ impl Scene {
     }
 
     /// The daemon's socket.
-    pub(crate) fn socket(&self) -> PathBuf {
+    pub fn socket(&self) -> PathBuf {
         self.host.directory().join("flowport/flowport.sock")
     }
 
     /// What the daemons of this host say.
-    pub(crate) fn log(&self) -> PathBuf {
+    pub fn log(&self) -> PathBuf {
         self.host.directory().join("daemon.log")
     }
 
     /// Starts the daemon, and returns when it listens.
-    pub(crate) async fn start_daemon(&mut self) {
+    pub async fn start_daemon(&mut self) {
         self.daemon = Some(self.spawn("daemon"));
-        let socket = self.socket();
-        wait_until(DEADLINE, "the daemon listens", async || UnixStream::connect(&socket).is_ok()).await;
+        accepts(&self.socket()).await;
     }
 
     /// Starts both daemons of Open vSwitch on the database as it is.
@@ -90,23 +103,19 @@ impl Scene {
     }
 
     /// Ends the daemon, by SIGTERM or by SIGKILL, and waits for its end.
-    pub(crate) async fn end_daemon(&mut self, with: Signal) {
+    pub async fn end_daemon(&mut self, with: Signal) {
         let mut daemon = self.daemon.take().expect("it runs");
         signal(&daemon, with);
         daemon.wait().await.expect("its end");
     }
 
     /// `flowport WORDS`, to be run on the host.
-    pub(crate) fn command(&self, words: &str) -> Command {
+    pub fn command(&self, words: &str) -> Command {
         self.configured(self.host.command(&flowport().display().to_string()), words.split_whitespace())
     }
 
     /// Words that hold blanks.
-    pub(crate) fn configured<'a>(
-        &self,
-        mut command: Command,
-        words: impl IntoIterator<Item = &'a str>,
-    ) -> Command {
+    pub fn configured<'a>(&self, mut command: Command, words: impl IntoIterator<Item = &'a str>) -> Command {
         command
             .args(words)
             .env("FLOWPORT_DB", self.host.db())
@@ -121,7 +130,7 @@ impl Scene {
     }
 
     /// Starts `flowport WORDS`.
-    pub(crate) fn spawn(&self, words: &str) -> Child {
+    pub fn spawn(&self, words: &str) -> Child {
         let mut command = self.command(words);
         if words.starts_with("daemon") {
             let log = std::fs::File::options().create(true).append(true).open(self.log()).expect("a log");
@@ -131,7 +140,7 @@ impl Scene {
     }
 
     /// Runs `flowport WORDS` to its end.
-    pub(crate) async fn run(&self, words: &str) -> Said {
+    pub async fn run(&self, words: &str) -> Said {
         self.host
             .output(&mut self.command(words))
             .await
@@ -141,7 +150,7 @@ impl Scene {
 
     /// The same, which must succeed.
     #[track_caller]
-    pub(crate) fn done<'a>(&'a self, words: &'a str) -> impl Future<Output = String> + 'a {
+    pub fn done<'a>(&'a self, words: &'a str) -> impl Future<Output = String> + 'a {
         let caller = std::panic::Location::caller();
         async move {
             let said = self.run(words).await;
@@ -151,7 +160,7 @@ impl Scene {
     }
 
     /// Runs a command that must be refused in one line with these words, and must change nothing.
-    pub(crate) async fn refused(&self, command: &str, words: &[&str]) {
+    pub async fn refused(&self, command: &str, words: &[&str]) {
         let before = self.seen().await;
         let said = self.run(command).await;
         said.refused(words);
@@ -159,14 +168,14 @@ impl Scene {
     }
 
     /// Runs `add-ports br0 -` with these lines.
-    pub(crate) async fn add_ports(&self, lines: &[String]) -> Said {
+    pub async fn add_ports(&self, lines: &[String]) -> Said {
         let file = self.host.directory().join("ports");
         std::fs::write(&file, lines.join("\n")).expect("a file");
         self.run(&format!("add-ports br0 {}", file.display())).await
     }
 
     /// All that a command could leave: rows, links, flow entries, groups, records.
-    pub(crate) async fn seen(&self) -> BTreeSet<String> {
+    pub async fn seen(&self) -> BTreeSet<String> {
         let mut seen = self.rows().await;
         seen.extend(self.links().await);
         for bridge in self.tool("ovs-vsctl", "--no-wait list-br").await.lines() {
@@ -177,7 +186,7 @@ impl Scene {
     }
 
     /// Rows of the database of Open vSwitch.
-    pub(crate) async fn rows(&self) -> BTreeSet<String> {
+    pub async fn rows(&self) -> BTreeSet<String> {
         let mut rows = BTreeSet::new();
         for (table, columns) in [
             ("bridge", "name,external_ids,fail_mode,ports"),
@@ -196,7 +205,7 @@ impl Scene {
     }
 
     /// Links of the host.
-    pub(crate) async fn links(&self) -> BTreeSet<String> {
+    pub async fn links(&self) -> BTreeSet<String> {
         let listed = self.tool("ip", "-o link").await;
         listed
             .lines()
@@ -205,7 +214,7 @@ impl Scene {
     }
 
     /// Names of the links that are host ends of ours.
-    pub(crate) async fn host_ends(&self) -> BTreeSet<String> {
+    pub async fn host_ends(&self) -> BTreeSet<String> {
         self.links()
             .await
             .into_iter()
@@ -215,7 +224,7 @@ impl Scene {
     }
 
     /// Names of the ports in the database that are ours.
-    pub(crate) async fn ports(&self) -> BTreeSet<String> {
+    pub async fn ports(&self) -> BTreeSet<String> {
         let listed =
             self.tool("ovs-vsctl", "--no-wait -f csv --no-headings --columns=name list interface").await;
         listed
@@ -226,7 +235,7 @@ impl Scene {
     }
 
     /// Flow entries and groups of a bridge.
-    pub(crate) async fn flows(&self, bridge: &str) -> BTreeSet<String> {
+    pub async fn flows(&self, bridge: &str) -> BTreeSet<String> {
         let flows = self.tool("ovs-ofctl", &format!("-O OpenFlow13 dump-flows {bridge} --no-stats")).await;
         let groups = self.tool("ovs-ofctl", &format!("-O OpenFlow13 dump-groups {bridge}")).await;
         flows
@@ -244,7 +253,7 @@ impl Scene {
     }
 
     /// Host ends of the endpoints that have flow entries.
-    pub(crate) async fn endpoints_with_flows(&self, bridge: &str) -> BTreeSet<String> {
+    pub async fn endpoints_with_flows(&self, bridge: &str) -> BTreeSet<String> {
         let flows = self.flows(bridge).await;
         let cookies = flows
             .iter()
@@ -256,7 +265,7 @@ impl Scene {
     }
 
     /// The daemon's records; none when there never was one.
-    pub(crate) async fn records(&self) -> BTreeSet<String> {
+    pub async fn records(&self) -> BTreeSet<String> {
         let socket = self.host.directory().join("flowport/local.sock");
         if UnixStream::connect(&socket).is_err() {
             return BTreeSet::new();
@@ -268,33 +277,53 @@ impl Scene {
     }
 
     /// A tool that must succeed.
-    pub(crate) async fn tool(&self, program: &str, words: &str) -> String {
+    pub async fn tool(&self, program: &str, words: &str) -> String {
         let words: Vec<&str> = words.split_whitespace().collect();
         self.host.run(program, &words).await.unwrap_or_else(|error| panic!("{}", chain(&error)))
     }
 
     /// Whether links, ports, and endpoints with flow entries are the same: nothing is half-made.
-    pub(crate) async fn whole(&self) -> bool {
+    pub async fn whole(&self) -> bool {
         let links = self.host_ends().await;
         links == self.ports().await && links == self.endpoints_with_flows("br0").await
     }
 }
 
+/// Waits until somebody listens on a socket, and returns when that was seen.
+pub async fn accepts(socket: &Path) -> Moment {
+    let listens = async || UnixStream::connect(socket).is_ok();
+    wait_until(DEADLINE, &format!("somebody listens on {}", socket.display()), listens).await;
+    Moment::now()
+}
+
+/// The metrics that are served on a socket, or nothing while they are not.
+pub async fn metrics(socket: &Path) -> String {
+    let mut text = String::new();
+    if let Ok(mut stream) = tokio::net::UnixStream::connect(socket).await {
+        let question = b"GET /metrics HTTP/1.1\r\nHost: flowport\r\nConnection: close\r\n\r\n";
+        // A daemon that is not there yet has nothing to tell.
+        if stream.write_all(question).await.is_ok() {
+            let _ = stream.read_to_string(&mut text).await;
+        }
+    }
+    text
+}
+
 /// Asserts that nothing has come or gone.
 #[track_caller]
-pub(crate) fn same(before: &BTreeSet<String>, after: &BTreeSet<String>) {
+pub fn same(before: &BTreeSet<String>, after: &BTreeSet<String>) {
     let difference: Vec<_> = before.symmetric_difference(after).collect();
     assert!(difference.is_empty(), "{difference:#?}");
 }
 
 /// Sends a signal to a process that runs.
-pub(crate) fn signal(process: &Child, signal: Signal) {
+pub fn signal(process: &Child, signal: Signal) {
     let pid = process.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw).expect("it runs");
     kill_process(pid, signal).expect("it can be signalled");
 }
 
 /// Names of the links inside a container.
-pub(crate) async fn inside(container: &Netns) -> BTreeSet<String> {
+pub async fn inside(container: &Netns) -> BTreeSet<String> {
     let mut command = Command::new("ip");
     let output = container.output(command.args(["-o", "link"])).await.expect("ip");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -302,6 +331,6 @@ pub(crate) async fn inside(container: &Netns) -> BTreeSet<String> {
 }
 
 /// `netns:NAME`.
-pub(crate) fn named(container: &Netns) -> String {
+pub fn named(container: &Netns) -> String {
     format!("netns:{}", container.name())
 }
