@@ -228,11 +228,7 @@ impl FlowPlan {
                     return Ok(None);
                 }
             }
-            let every = || network.members.iter().map(|member| member.port);
-            // Near the number from which on there are parts, or when most are new, all of them may be.
-            let all = network.members.len() <= FEW || ports.len() * 2 > network.members.len();
-            let others = every().take(if all { usize::MAX } else { 0 });
-            for id in Network::groups_of(*vlan, ports.iter().copied().chain(others)) {
+            for id in network.groups_of(ports) {
                 changes.group(id, network.group(id), installed);
             }
         }
@@ -240,9 +236,6 @@ impl FlowPlan {
         Ok(Some(changes))
     }
 }
-
-/// How many members a network may have for all its groups to be looked at whenever one of them comes or goes.
-const FEW: usize = 256;
 
 fn wanted(desired: &Desired, observed: &Observed, bridge: &LinkName, endpoint: EndpointId) -> Option<Wanted> {
     let row = observed.ports.get(&endpoint).filter(|row| row.bridge == *bridge)?;
