@@ -84,7 +84,11 @@ pub const POLICY: Table = Table {
         "udp_src",
         "udp_dst",
         "icmpv6_type",
+        "ip_frag",
         "ct_state",
+        "ct_nw_proto",
+        "ct_tp_dst",
+        "ct_label",
     ],
     goes_to: &[4],
 };

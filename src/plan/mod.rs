@@ -10,13 +10,14 @@
 mod flows;
 mod links;
 mod numbers;
+mod policy;
 mod records;
 mod rows;
 mod status;
 #[cfg(test)]
 mod tests;
 
-pub use flows::{FlowPlan, flows};
+pub use flows::{Affected, FlowPlan, flows};
 pub use links::link;
 pub use numbers::PortNumbers;
 pub use records::record;
