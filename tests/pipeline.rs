@@ -485,8 +485,8 @@ fn containers_that_are_kept_apart_talk_as_the_rules_allow() {
 
     // All may begin with the third; it answers those who did, and does not begin.
     let names = (17, 53);
-    let asks = |from: u32| says(from, c, &format!("udp,nw_src=10.0.0.{from},tp_src=999,tp_dst=53"));
-    let answers = says(3, A, "udp,nw_src=10.0.0.3,tp_src=53,tp_dst=999");
+    let asks = |from: u32| says(from, c, &format!("udp,nw_src=10.0.0.{from},udp_src=999,udp_dst=53"));
+    let answers = says(3, A, "udp,nw_src=10.0.0.3,udp_src=53,udp_dst=999");
     for from in [1, 2] {
         switch.tracked(&asks(from), "trk,new").goes_to(&["p3"]);
         known(&asks(from), "est", names, third).goes_to(&["p3"]);
@@ -494,27 +494,35 @@ fn containers_that_are_kept_apart_talk_as_the_rules_allow() {
     known(&answers, "est|rpl", names, third).goes_to(&["p1"]);
     known(&answers, "est|rpl", names, b).goes_to(&[]);
     switch.tracked(&answers, "trk,new").goes_to(&[]);
-    switch.trace(&says(3, A, "udp,nw_src=10.0.0.3,tp_src=99,tp_dst=53")).dropped_in(6);
+    switch.trace(&says(3, A, "udp,nw_src=10.0.0.3,udp_src=99,udp_dst=53")).dropped_in(6);
     // What it says to others than containers is no matter of the tracker's verdict.
     for state in ["trk,new", "trk,inv"] {
-        let to_host = says(3, HOST, "udp,nw_src=10.0.0.3,tp_src=53,tp_dst=999");
+        let to_host = says(3, HOST, "udp,nw_src=10.0.0.3,udp_src=53,udp_dst=999");
         switch.tracked(&to_host, state).goes_to(&["br0"]);
     }
 
-    // Later fragments have no ports: they go by what the tracker knows of the whole.
+    // Later fragments have no ports: they wait for the first, which has to be allowed.
     let later = |from: u32, to: &str, version: &str| match version {
         "4" => says(from, to, &format!("udp,nw_src=10.0.0.{from},nw_frag=later")),
         _ => says(from, to, &format!("ipv6,ipv6_src=fd00::{from},nw_proto=44,nw_frag=later")),
     };
     for version in ["4", "6"] {
-        let there = later(1, c, version);
-        assert!(switch.trace(&there).text.contains("ct(table=3,zone=36864)"));
-        known(&there, "new", names, third).goes_to(&["p3"]);
-        known(&there, "new", (17, 54), third).goes_to(&[]);
-        known(&there, "est", names, third).goes_to(&["p3"]);
-        let back = later(3, A, version);
-        assert!(switch.trace(&back).text.contains("ct(table=3,zone=36864)"));
-        known(&back, "est|rpl", names, third).goes_to(&["p1"]);
-        known(&back, "new", names, third).goes_to(&[]);
+        let (there, back) = (later(1, c, version), later(3, A, version));
+        for packet in [&there, &back] {
+            assert!(switch.trace(packet).text.contains("ct(table=3,zone=36864)"));
+        }
+        // Once more, until the first is there too; on its own it is found invalid.
+        let again = |packet: &str, state: &str, then: &str| {
+            let label = third.attachment.endpoint().bits();
+            let packet = format!("{packet},ct_state=trk|{state},ct_label={label:#x}");
+            switch.tracked(&packet, then)
+        };
+        again(&there, "new", "trk,new").goes_to(&["p3"]);
+        again(&there, "est", "trk,est").goes_to(&["p3"]);
+        again(&there, "new", "trk,inv").dropped_in(6);
+        again(&back, "est|rpl", "trk,est,rpl").goes_to(&["p1"]);
+        again(&back, "est|rpl", "trk,inv").dropped_in(6);
+        again(&back, "new", "trk,new").goes_to(&[]);
+        again(&there, "est|rpl", "trk,est,rpl").goes_to(&[]);
     }
 }

@@ -3,9 +3,9 @@
 //!
 //! Packets to whom a rule is about, and from there, go through the tracker first, and come back with what it knows. Of a
 //! datagram in fragments only the first has ports. The kernel's datapath puts it together for the tracker, and that is
-//! what comes back; the one in userspace gives the fragments back, with what the tracker knows of the whole. So it is the
-//! connection that is asked for its protocol and port, and not the packet; but for first packets, of which
-//! `ofproto/trace` tells nothing but that they are new.
+//! what comes back. The one in userspace gives the fragments back, and does not tell the later ones' ports of what is
+//! new. So they all go through the tracker once more, which gives none back before it has all: the later ones in any
+//! case, the first only when it is allowed. Those that waited for it in vain come back as invalid, and end in *output*.
 //!
 //! A connection is labelled with the endpoint that it is to. So an endpoint goes on in no connection but those that
 //! were begun with it, whatever addresses it writes into its packets, and whatever other bridges have in their zones.
@@ -63,8 +63,8 @@ pub fn rule_flows(
         None => network().in_port(to.port),
     };
     let mut flows = Vec::new();
-    let mut add = |matches, does| {
-        flows.push(Flow::new(&POLICY, 200, SHARED_COOKIE, matches, does)?);
+    let mut add = |priority, matches, does| {
+        flows.push(Flow::new(&POLICY, priority, SHARED_COOKIE, matches, does)?);
         Ok(())
     };
     for ipv6 in [false, true] {
@@ -84,26 +84,31 @@ pub fn rule_flows(
         }
         for packets in untracked {
             let track = Does::apply([Action::from(Conntrack::lookup(zone, POLICY.id))]);
-            add(packets.ct_state((CtState::NONE, CtState::TRK)), track)?;
+            add(200, packets.ct_state((CtState::NONE, CtState::TRK)), track)?;
         }
 
-        let mut begins = vec![in_direction(there(), traffic, ipv6, Direction::There)];
-        if traffic != Traffic::Any {
-            begins.push(of_connection(later(there()), traffic, ipv6));
-        }
-        for packets in begins {
-            let new = CtState::TRK | CtState::NEW;
-            let label = Action::set_field(OxmField::CtLabel(to.label().into()));
-            let commit = Does::apply([Action::from(Conntrack::commit(zone).exec([label]))]);
-            add(packets.ct_state((new, new | CtState::INV)), commit.then_goto(&FORWARD))?;
-        }
+        let label = || Action::set_field(OxmField::CtLabel(to.label().into()));
+        let commit = || {
+            let commit = Conntrack::commit(zone).exec([label()]).table(FORWARD.id);
+            Does::apply([Action::from(commit)])
+        };
+        let again = || Does::apply([Action::from(Conntrack::lookup(zone, FORWARD.id))]);
+        let new = CtState::TRK | CtState::NEW;
+        let begins = in_direction(there(), traffic, ipv6, Direction::There);
+        add(200, begins.ct_state((new, new | CtState::INV)), commit())?;
 
         // Established, or an error of one that is.
         let known = CtState::TRK | CtState::NEW | CtState::INV | CtState::RPL;
         for (packets, state) in [(there(), CtState::TRK), (back(), CtState::TRK | CtState::RPL)] {
             let goes_on = of_connection(ip(packets), traffic, ipv6).ct_label(to.label());
-            add(goes_on.ct_state((state, known)), Does::goto(&FORWARD))?;
+            let goes_on = goes_on.ct_state((state, known));
+            add(200, goes_on.clone(), Does::goto(&FORWARD))?;
+            add(210, goes_on.ip_frag((IpFrag::ANY, IpFrag::ANY | IpFrag::LATER)), again())?;
         }
+        let not_back = CtState::TRK | CtState::INV | CtState::RPL;
+        add(210, later(there()).ct_state((CtState::TRK, not_back)), commit())?;
+        let answers = later(back()).ct_label(to.label());
+        add(210, answers.ct_state((CtState::TRK | CtState::RPL, known)), again())?;
     }
     Ok(flows)
 }

@@ -102,7 +102,8 @@ pub const FLOOD: Table =
     Table { id: TableId(5), name: "flood", matches: &["metadata", "eth_dst"], goes_to: &[] };
 
 /// May the endpoint have it?
-pub const OUTPUT: Table = Table { id: TableId(6), name: "output", matches: &["metadata"], goes_to: &[] };
+pub const OUTPUT: Table =
+    Table { id: TableId(6), name: "output", matches: &["metadata", "ct_state"], goes_to: &[] };
 
 /// How does it go back?
 pub const RETURN: Table =
