@@ -73,13 +73,17 @@ pub fn rule_flows(
         // Not the first of a datagram: what it is of is not in it.
         let later = |matches: MatchBuilder| ip(matches).ip_frag(IpFrag::ANY | IpFrag::LATER);
 
+        // Open vSwitch shows entries no ports of the first either (`OFPC_FRAG_NORMAL`), but those of its connection.
+        let first = |matches: MatchBuilder| matches.ip_frag((IpFrag::ANY, IpFrag::ANY | IpFrag::LATER));
+        let any_fragment = |matches: MatchBuilder| ip(matches).ip_frag((IpFrag::ANY, IpFrag::ANY));
+
         let mut untracked = vec![ip(there())];
         match (traffic, in_direction(back(), traffic, ipv6, Direction::Back)) {
             (Traffic::Any, all) => untracked.push(all),
-            (Traffic::Icmp, all) => untracked.extend([all, later(back())]),
+            (Traffic::Icmp, all) => untracked.extend([all, any_fragment(back())]),
             // Errors that hosts report of a connection too (RFC 792, RFC 4443).
             (Traffic::Tcp(_) | Traffic::Udp(_), answers) => {
-                untracked.extend([answers, later(back()), icmp(back())]);
+                untracked.extend([answers, any_fragment(back()), icmp(back())]);
             }
         }
         for packets in untracked {
@@ -96,6 +100,8 @@ pub fn rule_flows(
         let new = CtState::TRK | CtState::NEW;
         let begins = in_direction(there(), traffic, ipv6, Direction::There);
         add(200, begins.ct_state((new, new | CtState::INV)), commit())?;
+        let in_parts = first(of_connection(ip(there()), traffic, ipv6));
+        add(210, in_parts.ct_state((new, new | CtState::INV)), commit())?;
 
         // Established, or an error of one that is.
         let known = CtState::TRK | CtState::NEW | CtState::INV | CtState::RPL;
@@ -103,7 +109,7 @@ pub fn rule_flows(
             let goes_on = of_connection(ip(packets), traffic, ipv6).ct_label(to.label());
             let goes_on = goes_on.ct_state((state, known));
             add(200, goes_on.clone(), Does::goto(&FORWARD))?;
-            add(210, goes_on.ip_frag((IpFrag::ANY, IpFrag::ANY | IpFrag::LATER)), again())?;
+            add(210, first(goes_on), again())?;
         }
         let not_back = CtState::TRK | CtState::INV | CtState::RPL;
         add(210, later(there()).ct_state((CtState::TRK, not_back)), commit())?;
