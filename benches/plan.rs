@@ -155,9 +155,9 @@ fn incremental(
     kept: &mut FlowPlan,
 ) -> FlowChanges {
     by_endpoint(desired, observed, touched);
-    let ports = kept.update(desired, observed, bridge, touched).expect("no more than that");
+    let affected = kept.update(desired, observed, bridge, touched).ok().flatten().expect("no more than that");
     let Some(Datapath::Read(installed)) = observed.datapaths.get(bridge) else { panic!("it is read") };
-    kept.difference_of(touched, &ports, &desired.scope, installed).ok().flatten().expect("a plan")
+    kept.difference_of(touched, &affected, &desired.scope, installed).ok().flatten().expect("a plan")
 }
 
 fn by_endpoint(desired: &Desired, observed: &Observed, endpoints: &BTreeSet<EndpointId>) {

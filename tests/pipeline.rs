@@ -424,8 +424,9 @@ fn containers_that_are_kept_apart_talk_as_the_rules_allow() {
     for (attachment, port) in &parties {
         flows.extend(endpoint_flows(attachment, *port).unwrap());
     }
-    let [a, b, _] = parties.each_ref().map(|(attachment, port)| Party { attachment, port: *port });
-    flows.extend(rule_flows(vlan(0), 0x9000, (a, b), Traffic::Tcp(Some(5432))).unwrap());
+    let [a, b, third] = parties.each_ref().map(|(attachment, port)| Party { attachment, port: *port });
+    flows.extend(rule_flows(vlan(0), 0x9000, (Some(a), b), Traffic::Tcp(Some(5432))).unwrap());
+    flows.extend(rule_flows(vlan(0), 0x9000, (None, third), Traffic::Udp(Some(53))).unwrap());
     let members = untagged([1, 2, 3, PortNo::LOCAL.0]);
     let network =
         Network { isolated: true, hosts: BTreeSet::from([PortNo::LOCAL]), members, ..Network::default() };
@@ -457,19 +458,76 @@ fn containers_that_are_kept_apart_talk_as_the_rules_allow() {
     switch.trace(&answers).goes_to(&["p1"]);
 
     // What is allowed begins in one direction, and goes on in both.
-    let (new, established) = ("trk,new", "trk,est");
+    let known = |packet: &str, state: &str, (proto, port): (u8, u16), to: Party<'_>| {
+        let label = to.attachment.endpoint().bits();
+        switch.trace(&format!(
+            "{packet},ct_state=trk|{state},ct_nw_proto={proto},ct_tp_dst={port},ct_label={label:#x}"
+        ))
+    };
     let there = says(1, B, &tcp(1, 1234, 5432));
     let back = says(2, A, &tcp(2, 5432, 1234));
-    switch.tracked(&there, new).goes_to(&["p2"]);
-    switch.tracked(&there, established).goes_to(&["p2"]);
-    switch.tracked(&back, "trk,est,rpl").goes_to(&["p1"]);
-    switch.tracked(&back, new).goes_to(&[]);
+    switch.tracked(&there, "trk,new").goes_to(&["p2"]);
+    switch.tracked(&back, "trk,new").goes_to(&[]);
     switch.tracked(&back, "trk,inv").goes_to(&[]);
     switch.tracked(&there, "trk,inv").goes_to(&[]);
-    switch.tracked(&says(2, A, "icmp,nw_src=10.0.0.2,icmp_type=3"), "trk,rel,rpl").goes_to(&["p1"]);
-    switch.tracked(&says(2, A, "icmp,nw_src=10.0.0.2,icmp_type=8"), new).goes_to(&[]);
+    let database = (6, 5432);
+    known(&there, "est", database, b).goes_to(&["p2"]);
+    known(&back, "est|rpl", database, b).goes_to(&["p1"]);
+    known(&back, "est", database, b).goes_to(&[]);
+    known(&there, "est|rpl", database, b).goes_to(&[]);
+    // Begun with another, by another rule, or by one that was taken away.
+    known(&there, "est", database, third).goes_to(&[]);
+    known(&back, "est|rpl", database, a).goes_to(&[]);
+    known(&back, "est|rpl", (6, 80), b).goes_to(&[]);
+    known(&back, "est|rpl", (17, 5432), b).goes_to(&[]);
+    // Errors of a connection.
+    known(&says(2, A, "icmp,nw_src=10.0.0.2,icmp_type=3"), "rel|rpl", database, b).goes_to(&["p1"]);
+    switch.tracked(&says(2, A, "icmp,nw_src=10.0.0.2,icmp_type=8"), "trk,new").goes_to(&[]);
     let ipv6 = |from: u32| format!("tcp6,ipv6_src=fd00::{from},tp_src=5432,tp_dst=5432");
-    switch.tracked(&says(1, B, &ipv6(1)), new).goes_to(&["p2"]);
+    switch.tracked(&says(1, B, &ipv6(1)), "trk,new").goes_to(&["p2"]);
     switch.trace(&says(1, c, &tcp(1, 1234, 5432))).dropped_in(6);
     switch.trace(&says(2, A, &tcp(2, 1234, 5432))).dropped_in(6);
+
+    // All may begin with the third; it answers those who did, and does not begin.
+    let names = (17, 53);
+    let asks = |from: u32| says(from, c, &format!("udp,nw_src=10.0.0.{from},udp_src=999,udp_dst=53"));
+    let answers = says(3, A, "udp,nw_src=10.0.0.3,udp_src=53,udp_dst=999");
+    for from in [1, 2] {
+        switch.tracked(&asks(from), "trk,new").goes_to(&["p3"]);
+        known(&asks(from), "est", names, third).goes_to(&["p3"]);
+    }
+    known(&answers, "est|rpl", names, third).goes_to(&["p1"]);
+    known(&answers, "est|rpl", names, b).goes_to(&[]);
+    switch.tracked(&answers, "trk,new").goes_to(&[]);
+    switch.trace(&says(3, A, "udp,nw_src=10.0.0.3,udp_src=99,udp_dst=53")).dropped_in(6);
+    // What it says to others than containers is no matter of the tracker's verdict.
+    for state in ["trk,new", "trk,inv"] {
+        let to_host = says(3, HOST, "udp,nw_src=10.0.0.3,udp_src=53,udp_dst=999");
+        switch.tracked(&to_host, state).goes_to(&["br0"]);
+    }
+
+    // Later fragments have no ports: they wait for the first, which has to be allowed.
+    let later = |from: u32, to: &str, version: &str| match version {
+        "4" => says(from, to, &format!("udp,nw_src=10.0.0.{from},nw_frag=later")),
+        _ => says(from, to, &format!("ipv6,ipv6_src=fd00::{from},nw_proto=44,nw_frag=later")),
+    };
+    for version in ["4", "6"] {
+        let (there, back) = (later(1, c, version), later(3, A, version));
+        for packet in [&there, &back] {
+            assert!(switch.trace(packet).text.contains("ct(table=3,zone=36864)"));
+        }
+        // Once more, until the first is there too; on its own it is found invalid.
+        let again = |packet: &str, state: &str, then: &str| {
+            let label = third.attachment.endpoint().bits();
+            let packet = format!("{packet},ct_state=trk|{state},ct_label={label:#x}");
+            switch.tracked(&packet, then)
+        };
+        again(&there, "new", "trk,new").goes_to(&["p3"]);
+        again(&there, "est", "trk,est").goes_to(&["p3"]);
+        again(&there, "new", "trk,inv").dropped_in(6);
+        again(&back, "est|rpl", "trk,est,rpl").goes_to(&["p1"]);
+        again(&back, "est|rpl", "trk,inv").dropped_in(6);
+        again(&back, "new", "trk,new").goes_to(&[]);
+        again(&there, "est|rpl", "trk,est,rpl").goes_to(&[]);
+    }
 }

@@ -308,3 +308,37 @@ fn a_bridge_that_is_not_managed_is_left_alone() {
     observed.datapaths.insert(bridge(), Datapath::Read(switch.installed()));
     assert_eq!(plan::flows(&desired, &observed, &bridge()), Ok(None));
 }
+
+#[test]
+fn what_rules_allow_reads_back_without_a_difference() {
+    let mut switch = switch();
+    let (mut desired, mut observed) = world(endpoints());
+    let isolated = [0, 10, 300].map(|id| Vlan::try_from(id).unwrap());
+    for rules in [
+        &["any a any", "any b icmp", "any t tcp", "any c udp", "any d tcp/80", "any b udp/53"][..],
+        &[
+            "b a any",
+            "a b icmp",
+            "a t tcp",
+            "d c udp",
+            "c d tcp/80",
+            "t b udp/53",
+            "t d udp/53",
+            "any t icmp",
+        ],
+        &["a b tcp", "b a tcp", "any b tcp"],
+        &[],
+    ] {
+        // They go by what they were attached as.
+        let rules = rules.iter().map(|rule| {
+            let words: Vec<&str> = rule.split(' ').collect();
+            let name = |word| if word == "any" { String::from("any") } else { format!("netns:{word}") };
+            format!("{} {} {}", name(words[0]), name(words[1]), words[2]).parse().unwrap()
+        });
+        let policy = Policy { isolated: isolated.into(), rules: rules.collect() };
+        observed.bridges.get_mut(&bridge()).unwrap().policy = policy;
+        assert!(!converge(&mut switch, &desired, &mut observed).is_empty());
+    }
+    desired.attachments.clear();
+    converge(&mut switch, &desired, &mut observed);
+}

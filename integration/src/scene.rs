@@ -96,7 +96,7 @@ impl Scene {
     }
 
     /// Starts both daemons of Open vSwitch on the database as it is.
-    pub(crate) async fn start_ovs(&mut self) {
+    pub async fn start_ovs(&mut self) {
         let ovs = self.host.ovs_mut();
         ovs.start_ovsdb().await.unwrap_or_else(|error| panic!("{}", chain(&error)));
         ovs.start_vswitchd().await.unwrap_or_else(|error| panic!("{}", chain(&error)));
@@ -247,7 +247,7 @@ impl Scene {
     }
 
     /// Whether br0 holds these flow entries and groups, and answers at all.
-    pub(crate) async fn forwards(&self, flows: &BTreeSet<String>) -> bool {
+    pub async fn forwards(&self, flows: &BTreeSet<String>) -> bool {
         let words = ["-O", "OpenFlow13", "dump-flows", "br0"];
         self.host.run("ovs-ofctl", &words).await.is_ok() && self.flows("br0").await == *flows
     }

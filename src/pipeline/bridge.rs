@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use flowport_openflow::{Action, MacAddr, Match, OxmHeader, PortNo, Subfield, VlanVid};
+use flowport_openflow::{Action, CtState, MacAddr, Match, OxmHeader, PortNo, Subfield, VlanVid};
 
 use crate::model::{Mac, SHARED_COOKIE, Vlan};
 
@@ -99,6 +99,10 @@ pub fn bridge_flows(
     }
     add(&POLICY, 0, Match::builder(), Does::goto(&FORWARD))?;
     add(&OUTPUT, 100, Match::builder().metadata((ISOLATED, ISOLATED)), Does::default())?;
+    // A fragment whose first was not allowed.
+    let invalid = CtState::TRK | CtState::INV;
+    let in_vain = Match::builder().metadata((FROM_ENDPOINT, FROM_ENDPOINT)).ct_state((invalid, invalid));
+    add(&OUTPUT, 100, in_vain, Does::default())?;
     let port = Subfield::whole(OxmHeader::REG0);
     add(&OUTPUT, 0, Match::builder(), Does::apply([Action::output_field(port)]))?;
     add(&FORWARD, 50, Match::builder().eth_dst(multicast), Does::goto(&FLOOD))?;

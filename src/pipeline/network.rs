@@ -23,6 +23,8 @@ const PART_MASK: u32 = (1 << 15) - 1;
 /// How many port numbers a part is of, and how many receivers a network has without parts. What a port that comes or
 /// goes costs grows with the number of buckets that are written anew.
 const PORTS_OF_A_PART: usize = 64;
+/// How many receivers there may be for all their groups to be looked at whenever one of them comes or goes.
+const FEW: usize = 256;
 /// The part of ports with reserved numbers (`OFPP_LOCAL`).
 const RESERVED_PART: u32 = PART_MASK;
 
@@ -107,15 +109,29 @@ pub struct Network {
 }
 
 impl Network {
-    /// The groups that change when these ports come, go or change. Some may not be wanted: see [`group`](Self::group).
-    pub fn groups_of(vlan: Vlan, ports: impl IntoIterator<Item = PortNo>) -> BTreeSet<GroupId> {
-        let parts: BTreeSet<u32> = ports.into_iter().map(part_of).chain([0]).collect();
-        GroupOf::ALL.iter().flat_map(|of| parts.iter().map(|part| of.group(vlan, *part))).collect()
+    /// The groups that may change when these ports come, go or change. Some may not be wanted: see
+    /// [`group`](Self::group).
+    pub fn groups_of(&self, ports: &BTreeSet<PortNo>) -> BTreeSet<GroupId> {
+        let mut ids = BTreeSet::new();
+        for of in GroupOf::ALL {
+            let receivers = self.receivers(of);
+            // Near the number from which on there are parts, or when most are new, all of them may be.
+            let all = receivers.len() <= FEW || ports.len() * 2 > receivers.len();
+            let others =
+                receivers.iter().take(if all { usize::MAX } else { 0 }).map(|receiver| receiver.port);
+            let parts = ports.iter().copied().chain(others).map(part_of).chain([0]);
+            ids.extend(parts.map(|part| of.group(self.vlan, part)));
+        }
+        ids
     }
 
     /// All its groups, those that name others after these.
     pub fn groups(&self) -> Vec<Group> {
-        let ids = Self::groups_of(self.vlan, self.members.iter().map(|member| member.port));
+        let mut ids = BTreeSet::new();
+        for of in GroupOf::ALL {
+            let parts = self.receivers(of).iter().map(|receiver| part_of(receiver.port)).chain([0]);
+            ids.extend(parts.map(|part| of.group(self.vlan, part)));
+        }
         ids.into_iter().rev().filter_map(|id| self.group(id)).collect()
     }
 
@@ -123,10 +139,7 @@ impl Network {
     /// root names.
     pub fn group(&self, id: GroupId) -> Option<Group> {
         let of = if id.0 & GroupOf::Open as u32 == 0 { GroupOf::Members } else { GroupOf::Open };
-        let receivers = match of {
-            GroupOf::Members => &self.members,
-            GroupOf::Open => &self.open,
-        };
+        let receivers = self.receivers(of);
         let bucket = |receiver: &Receiver| receiver.bucket(self.vlan);
         let buckets: Vec<Bucket> = match (id.0 & PART_MASK, receivers.len() > PORTS_OF_A_PART) {
             (0, false) => receivers.iter().map(bucket).collect(),
@@ -138,6 +151,13 @@ impl Network {
             (part, true) => of_part(receivers, part).map(bucket).collect(),
         };
         (!buckets.is_empty()).then_some(Group { id, buckets })
+    }
+
+    fn receivers(&self, of: GroupOf) -> &BTreeSet<Receiver> {
+        match of {
+            GroupOf::Members => &self.members,
+            GroupOf::Open => &self.open,
+        }
     }
 
     /// The parts that have receivers.
@@ -153,8 +173,7 @@ impl Network {
     }
 
     fn root(&self, of: GroupOf) -> Option<Action> {
-        let receivers = if of == GroupOf::Open { &self.open } else { &self.members };
-        (!receivers.is_empty()).then(|| Action::group(of.group(self.vlan, 0)))
+        (!self.receivers(of).is_empty()).then(|| Action::group(of.group(self.vlan, 0)))
     }
 }
 

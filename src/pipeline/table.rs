@@ -84,7 +84,11 @@ pub const POLICY: Table = Table {
         OxmId::UDP_SRC,
         OxmId::UDP_DST,
         OxmId::ICMPV6_TYPE,
+        OxmId::IP_FRAG,
         OxmId::CT_STATE,
+        OxmId::CT_NW_PROTO,
+        OxmId::CT_TP_DST,
+        OxmId::CT_LABEL,
     ],
     goes_to: &[4],
 };
@@ -98,7 +102,8 @@ pub const FLOOD: Table =
     Table { id: TableId(5), name: "flood", matches: &[OxmId::METADATA, OxmId::ETH_DST], goes_to: &[] };
 
 /// May the endpoint have it?
-pub const OUTPUT: Table = Table { id: TableId(6), name: "output", matches: &[OxmId::METADATA], goes_to: &[] };
+pub const OUTPUT: Table =
+    Table { id: TableId(6), name: "output", matches: &[OxmId::METADATA, OxmId::CT_STATE], goes_to: &[] };
 
 /// How does it go back?
 pub const RETURN: Table =

@@ -1,11 +1,13 @@
 //! Flow entries and groups of a managed bridge that are missing, wrong, or nobody's any more.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use flowport_openflow::{Cookie, FlowKey, GroupId, PortNo};
 
-use crate::model::{Attachment, EndpointId, LinkName, OWN_COOKIES, OWN_COOKIES_MASK, Policy, Rule, Vlan};
+use crate::model::{
+    Attachment, EndpointId, LinkName, OWN_COOKIES, OWN_COOKIES_MASK, Policy, SHARED_COOKIE, Vlan,
+};
 use crate::pipeline::{
     Flow, Group, Member, Network, Party, Receiver, UndeclaredFlow, Uplink, UplinkKind, bridge_flows,
     endpoint_flows, network_flows, rule_flows,
@@ -15,6 +17,8 @@ use crate::state::{
     BridgePort, Datapath, Desired, FlowChanges, Installed, Lookup, Observed, Place, PortKind, PortRow, Scope,
 };
 
+use super::policy::{Pair, Rules};
+
 /// What the datapath of a managed bridge is to hold, kept from round to round so that a change costs what it touches.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FlowPlan {
@@ -23,8 +27,32 @@ pub struct FlowPlan {
     endpoints: BTreeMap<EndpointId, Wanted>,
     networks: BTreeMap<Vlan, Network>,
     policy: Policy,
-    /// The bridge's part of the connection tracker.
-    zones: u16,
+    rules: Rules,
+    bridge: Option<LinkName>,
+}
+
+/// What there is to look at again, beside the endpoints themselves.
+#[derive(Debug, Default)]
+pub struct Affected {
+    /// The ports that came, went or changed, by network.
+    pub ports: BTreeMap<Vlan, BTreeSet<PortNo>>,
+    /// The flow entries of rules about these endpoints, as they were.
+    pub rules: HashSet<FlowKey>,
+}
+
+impl Affected {
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.ports.is_empty() && self.rules.is_empty()
+    }
+
+    /// This, and more.
+    pub fn extend(&mut self, more: Self) {
+        for (vlan, ports) in more.ports {
+            self.ports.entry(vlan).or_default().extend(ports);
+        }
+        self.rules.extend(more.rules);
+    }
 }
 
 /// An endpoint that has a port on the bridge.
@@ -62,7 +90,8 @@ impl FlowPlan {
             members: row.ports.iter().filter_map(host_port).collect(),
             uplinks: row.ports.iter().filter_map(uplink).collect(),
             policy: row.policy.clone(),
-            zones: zones(bridge),
+            rules: Rules::new(&row.policy),
+            bridge: Some(bridge.clone()),
             ..Self::default()
         };
         plan.members.sort_by_key(|member| member.port);
@@ -76,27 +105,27 @@ impl FlowPlan {
         let wanted = all.filter_map(|(endpoint, row)| {
             Some((*endpoint, wanted(desired, observed, bridge, *endpoint, row)?))
         });
-        plan.endpoints = wanted.collect();
-        let places: Vec<_> = plan.endpoints.values().flat_map(Wanted::places).collect();
-        places.into_iter().for_each(|place| plan.join(place));
+        let endpoints: BTreeMap<EndpointId, Wanted> = wanted.collect();
+        endpoints.values().for_each(|wanted| plan.join(wanted));
+        plan.endpoints = endpoints;
         Some(plan)
     }
 
-    /// Looks at these endpoints again. Returns the ports that came, went or changed, by network; none when so much is
-    /// other that the plan has to be made anew.
+    /// Looks at these endpoints again. Returns what is affected; none when so much is other that the plan has to be made
+    /// anew.
+    ///
+    /// # Errors
+    ///
+    /// The pipeline contradicts its own declaration.
     pub fn update(
         &mut self,
         desired: &Desired,
         observed: &Observed,
         bridge: &LinkName,
         endpoints: &BTreeSet<EndpointId>,
-    ) -> Option<BTreeMap<Vlan, BTreeSet<PortNo>>> {
-        // Rules are about pairs; bridges with rules are few, and so are their containers.
-        if !self.policy.rules.is_empty() {
-            return None;
-        }
-        let mut ports: BTreeMap<Vlan, BTreeSet<PortNo>> = BTreeMap::new();
-        let mut joining = Vec::new();
+    ) -> Result<Option<Affected>, UndeclaredFlow> {
+        let mut affected = Affected::default();
+        let (mut joining, mut leaving) = (Vec::new(), Vec::new());
         for endpoint in endpoints {
             let row = observed.ports.get(endpoint);
             let now = row.and_then(|row| wanted(desired, observed, bridge, *endpoint, row));
@@ -106,42 +135,56 @@ impl FlowPlan {
             }
             for wanted in before.into_iter().chain(&now) {
                 for vlan in wanted.attachment.networks() {
-                    ports.entry(vlan).or_default().insert(wanted.port);
+                    affected.ports.entry(vlan).or_default().insert(wanted.port);
                 }
             }
-            if let Some(before) = self.endpoints.remove(endpoint) {
+            let flows = self.rule_flows(self.rules.pairs_of(*endpoint))?;
+            affected.rules.extend(flows.into_iter().map(|flow| flow.key));
+            leaving.extend(before.is_some().then_some(*endpoint));
+            joining.extend(now.map(|now| (*endpoint, now)));
+        }
+        // The MACs that entries of rules have come to name, and named.
+        let mut macs = BTreeSet::new();
+        for endpoint in leaving {
+            let has_rules = self.rules.pairs_of(endpoint).next().is_some();
+            if let Some(before) = self.endpoints.remove(&endpoint) {
+                macs.extend(has_rules.then_some(before.attachment.mac));
                 self.leave(&before);
             }
-            joining.extend(now.map(|now| (*endpoint, now)));
         }
         // After all that leave: a port number may have passed from one to the other.
         for (endpoint, now) in joining {
             if now.attachment.networks().any(|vlan| !self.networks.contains_key(&vlan)) {
-                return None;
+                return Ok(None);
             }
-            now.places().for_each(|place| self.join(place));
+            self.join(&now);
+            macs.extend(self.rules.pairs_of(endpoint).next().map(|_| now.attachment.mac));
             self.endpoints.insert(endpoint, now);
+        }
+        // Of two with one MAC the entries are the same, and one of them is not looked at.
+        let is_twin = |(endpoint, wanted): (&EndpointId, &Wanted)| {
+            macs.contains(&wanted.attachment.mac) && !endpoints.contains(endpoint)
+        };
+        if !macs.is_empty() && self.endpoints.iter().any(is_twin) {
+            return Ok(None);
         }
         let is_used =
             |(vlan, network): (&Vlan, &Network)| *vlan == Vlan::UNTAGGED || !network.members.is_empty();
-        self.networks.iter().all(is_used).then_some(ports)
+        Ok(self.networks.iter().all(is_used).then_some(affected))
     }
 
-    fn rule_flows(&self) -> Result<Vec<Flow>, UndeclaredFlow> {
+    /// The flow entries by which these may talk; several pairs may have some in common.
+    fn rule_flows(&self, pairs: impl Iterator<Item = Pair>) -> Result<Vec<Flow>, UndeclaredFlow> {
         let mut flows = Vec::new();
-        for rule in &self.policy.rules {
-            let some = |is_it: fn(&Rule, &Attachment) -> bool| {
-                self.endpoints.values().filter(move |wanted| is_it(rule, &wanted.attachment))
-            };
-            for from in some(Rule::is_from) {
-                for to in some(Rule::is_to).filter(|to| to.port != from.port) {
-                    let isolated = |vlan: &Vlan| self.policy.isolated.contains(vlan);
-                    let both = |vlan: &Vlan| to.attachment.networks().any(|other| other == *vlan);
-                    for vlan in from.attachment.networks().filter(isolated).filter(both) {
-                        let zone = self.zones | vlan.id();
-                        flows.extend(rule_flows(vlan, zone, (from.party(), to.party()), rule.traffic)?);
-                    }
-                }
+        for (from, to, traffic) in pairs {
+            let (from, to) = (from.and_then(|from| self.endpoints.get(&from)), self.endpoints.get(&to));
+            let Some(to) = to.filter(|to| from.is_none_or(|from| from.port != to.port)) else { continue };
+            let isolated = |vlan: &Vlan| self.policy.isolated.contains(vlan);
+            let is_in = |from: &Wanted, vlan: &Vlan| from.attachment.networks().any(|other| other == *vlan);
+            let both = |vlan: &Vlan| from.is_none_or(|from| is_in(from, vlan));
+            for vlan in to.attachment.networks().filter(isolated).filter(both) {
+                let zone = zone(self.bridge.as_ref(), vlan);
+                flows.extend(rule_flows(vlan, zone, (from.map(Wanted::party), to.party()), traffic)?);
             }
         }
         Ok(flows)
@@ -152,15 +195,19 @@ impl FlowPlan {
         self.networks.entry(vlan).or_insert_with(|| Network { vlan, isolated, ..Network::default() })
     }
 
-    fn join(&mut self, (vlan, receiver, is_open): (Vlan, Receiver, bool)) {
-        let network = self.network(vlan);
-        network.members.insert(receiver);
-        if is_open {
-            network.open.insert(receiver);
+    fn join(&mut self, wanted: &Wanted) {
+        self.rules.join(&wanted.attachment);
+        for (vlan, receiver, is_open) in wanted.places() {
+            let network = self.network(vlan);
+            network.members.insert(receiver);
+            if is_open {
+                network.open.insert(receiver);
+            }
         }
     }
 
     fn leave(&mut self, wanted: &Wanted) {
+        self.rules.leave(&wanted.attachment);
         for (vlan, receiver, _) in wanted.places() {
             let network = self.network(vlan);
             network.members.remove(&receiver);
@@ -181,7 +228,7 @@ impl FlowPlan {
         for Wanted { attachment, port, .. } in self.endpoints.values().filter(|wanted| wanted.in_scope) {
             comparison.want(endpoint_flows(attachment, *port)?);
         }
-        comparison.want(self.rule_flows()?);
+        comparison.want(self.rule_flows(self.rules.pairs())?);
         for network in self.networks.values() {
             comparison.want(network_flows(network, &self.uplinks)?);
             comparison.want_groups(network.groups());
@@ -189,7 +236,7 @@ impl FlowPlan {
         Ok(comparison.changes(scope))
     }
 
-    /// As [`difference`](Self::difference), of these endpoints and ports only; the rest is known to be as it should. None
+    /// As [`difference`](Self::difference), of these endpoints and what else is affected only; the rest is known to be as it should. None
     /// when two of them, or one of them and one of the rest, want the same flow entry: then all have to be looked at.
     ///
     /// # Errors
@@ -198,7 +245,7 @@ impl FlowPlan {
     pub fn difference_of(
         &self,
         endpoints: &BTreeSet<EndpointId>,
-        ports: &BTreeMap<Vlan, BTreeSet<PortNo>>,
+        affected: &Affected,
         scope: &Scope,
         installed: &Installed,
     ) -> Result<Option<FlowChanges>, UndeclaredFlow> {
@@ -223,18 +270,29 @@ impl FlowPlan {
                 }
             }
         }
-        for (vlan, ports) in ports {
+        let mut rules: HashMap<FlowKey, Flow> = HashMap::new();
+        for flow in self.rule_flows(endpoints.iter().flat_map(|endpoint| self.rules.pairs_of(*endpoint)))? {
+            if rules.get(&flow.key).is_some_and(|other| *other != flow) {
+                return Ok(None);
+            }
+            rules.insert(flow.key.clone(), flow);
+        }
+        let kept = |key: &FlowKey| rules.contains_key(key) || installed.cookie(key).is_none();
+        let gone = affected.rules.iter().filter(|key| !kept(key));
+        changes.deleted_flows.extend(gone.map(|key| (key.clone(), Cookie(SHARED_COOKIE))));
+        for flow in rules.into_values() {
+            if !changes.write(installed, flow) {
+                return Ok(None);
+            }
+        }
+        for (vlan, ports) in &affected.ports {
             let Some(network) = self.networks.get(vlan) else { return Ok(None) };
             for flow in network_flows(network, &self.uplinks)? {
                 if !changes.write(installed, flow) {
                     return Ok(None);
                 }
             }
-            let every = || network.members.iter().map(|member| member.port);
-            // Near the number from which on there are parts, or when most are new, all of them may be.
-            let all = network.members.len() <= FEW || ports.len() * 2 > network.members.len();
-            let others = every().take(if all { usize::MAX } else { 0 });
-            for id in Network::groups_of(*vlan, ports.iter().copied().chain(others)) {
+            for id in network.groups_of(ports) {
                 changes.group(id, network.group(id), installed);
             }
         }
@@ -242,9 +300,6 @@ impl FlowPlan {
         Ok(Some(changes))
     }
 }
-
-/// How many members a network may have for all its groups to be looked at whenever one of them comes or goes.
-const FEW: usize = 256;
 
 fn wanted(
     desired: &Desired,
@@ -263,11 +318,16 @@ fn wanted(
     (attachment.bridge == *bridge).then_some(Wanted { attachment, port, in_scope })
 }
 
-/// Where the zones of a bridge's networks begin: apart from those that the host and Docker use (0), and mostly from those
-/// of other bridges.
-fn zones(bridge: &LinkName) -> u16 {
-    let sum = bridge.as_str().bytes().fold(0u16, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-    0x8000 | (sum % 8) << 12
+/// The network's part of the connection tracker: apart from those that the host and Docker use (0), and by all odds from
+/// those of other networks and bridges, whose connections are labelled otherwise all the same.
+fn zone(bridge: Option<&LinkName>, vlan: Vlan) -> u16 {
+    let name = bridge.into_iter().flat_map(|bridge| bridge.as_str().bytes());
+    let sum = name
+        .chain([0])
+        .chain(vlan.id().to_be_bytes())
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    // FNV-1a, folded.
+    0x8000 | (sum ^ sum >> 15) as u16
 }
 
 impl Wanted {

@@ -12,13 +12,14 @@ mod flows;
 mod host_links;
 mod links;
 mod numbers;
+mod policy;
 mod records;
 mod rows;
 mod status;
 #[cfg(test)]
 mod tests;
 
-pub use flows::{FlowPlan, flows};
+pub use flows::{Affected, FlowPlan, flows};
 pub use host_links::{has_host_links, host_links};
 pub use links::link;
 pub use numbers::PortNumbers;

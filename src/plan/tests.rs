@@ -323,14 +323,15 @@ impl World {
     fn check_incremental(&mut self, touched: &BTreeSet<EndpointId>, full: &FlowChanges, bridge: &LinkName) {
         let Self { desired, observed, .. } = self;
         let made_anew = FlowPlan::new(desired, observed, bridge);
-        let ports = self.plan.as_mut().and_then(|plan| plan.update(desired, observed, bridge, touched));
-        let Some((plan, ports)) = self.plan.as_ref().zip(ports) else {
+        let plan = self.plan.as_mut();
+        let affected = plan.and_then(|plan| plan.update(desired, observed, bridge, touched).unwrap());
+        let Some((plan, affected)) = self.plan.as_ref().zip(affected) else {
             self.plan = made_anew;
             return;
         };
         assert_eq!(Some(plan), made_anew.as_ref());
         let Some(Datapath::Read(installed)) = observed.datapaths.get(bridge) else { panic!("read") };
-        let partial = plan.difference_of(touched, &ports, &desired.scope, installed).unwrap();
+        let partial = plan.difference_of(touched, &affected, &desired.scope, installed).unwrap();
         let sorted = |changes: &FlowChanges| {
             let mut changes = changes.clone();
             changes.deleted_flows.sort_by_key(|flow| format!("{flow:?}"));

@@ -1,15 +1,13 @@
 //! The OpenFlow channel of a managed bridge, and how far its flow entries are from what they should be.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use flowport_openflow::PortNo;
-
 use crate::metrics::Meters;
-use crate::model::{EndpointId, LinkName, Vlan};
+use crate::model::{EndpointId, LinkName};
 use crate::openflow::Datapath;
 use crate::pipeline::UndeclaredFlow;
-use crate::plan::FlowPlan;
+use crate::plan::{Affected, FlowPlan};
 use crate::state::{Desired, FlowChanges, Installed, Observed, Touched};
 
 use super::lanes::Lane;
@@ -57,13 +55,13 @@ struct Doubt {
     all: bool,
     /// The flow entries of these endpoints.
     endpoints: BTreeSet<EndpointId>,
-    /// The groups of these ports.
-    ports: BTreeMap<Vlan, BTreeSet<PortNo>>,
+    /// What else they have to do with.
+    affected: Affected,
 }
 
 impl Doubt {
     fn is_empty(&self) -> bool {
-        !self.all && self.endpoints.is_empty() && self.ports.is_empty()
+        !self.all && self.endpoints.is_empty() && self.affected.is_empty()
     }
 }
 
@@ -218,15 +216,15 @@ impl Channel {
         bridge: &LinkName,
         installed: &Installed,
     ) -> Result<FlowChanges, UndeclaredFlow> {
-        let ports =
-            self.plan.as_mut().and_then(|plan| plan.update(desired, observed, bridge, &self.doubt.endpoints));
+        let affected = match &mut self.plan {
+            Some(plan) => plan.update(desired, observed, bridge, &self.doubt.endpoints)?,
+            None => None,
+        };
         let scope = &desired.scope;
-        if let Some((plan, ports)) = self.plan.as_ref().zip(ports).filter(|_| !self.doubt.all) {
-            for (vlan, ports) in ports {
-                self.doubt.ports.entry(vlan).or_default().extend(ports);
-            }
+        if let Some((plan, affected)) = self.plan.as_ref().zip(affected).filter(|_| !self.doubt.all) {
+            self.doubt.affected.extend(affected);
             if let Some(changes) =
-                plan.difference_of(&self.doubt.endpoints, &self.doubt.ports, scope, installed)?
+                plan.difference_of(&self.doubt.endpoints, &self.doubt.affected, scope, installed)?
             {
                 return Ok(changes);
             }
