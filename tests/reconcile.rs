@@ -286,9 +286,11 @@ fn a_command_leaves_the_flow_entries_of_other_endpoints() {
     let (a, _) = endpoints().remove(0);
     let others = |switch: &mut Switch| {
         let mut installed = switch.installed();
-        let only_a =
-            FlowChanges { deleted_endpoints: BTreeSet::from([a.endpoint()]), ..FlowChanges::default() };
-        installed.apply(&only_a);
+        installed.apply(&FlowChanges {
+            deleted_endpoints: BTreeSet::from([a.endpoint()]),
+            deleted_groups: installed.groups().keys().copied().collect(),
+            ..FlowChanges::default()
+        });
         installed
     };
     let before = others(&mut switch);

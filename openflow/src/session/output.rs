@@ -87,8 +87,8 @@ impl Output {
     }
 
     pub(super) fn recycle(&mut self, mut chunk: Vec<u8>) {
-        // One long message shall not hold its memory for good.
-        if self.spare.len() < SPARE && chunk.capacity() <= 2 * CHUNK {
+        // One long message shall not hold its memory for good, and what has none is not worth keeping.
+        if self.spare.len() < SPARE && (1..=2 * CHUNK).contains(&chunk.capacity()) {
             chunk.clear();
             self.spare.push(chunk);
         }
