@@ -104,7 +104,7 @@ async fn flow_entries_of_others_outlive_the_adoption_of_their_bridge() {
     let flows = async || ofctl(&host, &["-OOpenFlow13", "--no-stats", "dump-flows", "br1"]).await;
     assert!(flows().await.contains("actions=NORMAL"), "Open vSwitch has made the one of its own");
     let theirs = [
-        "cookie=0x7, table=0, priority=9,udp,tp_dst=53 actions=drop",
+        "cookie=0x7, priority=9,udp,tp_dst=53 actions=drop",
         "cookie=0x8, table=9, idle_timeout=600, priority=1,ip,nw_dst=192.0.2.1 actions=output:7",
     ];
     for flow in theirs {
