@@ -47,7 +47,7 @@ pub(super) async fn endpoints(
         "daemon: {empty:.1} MB with none, {made:.1} MB when it made {count}, {found:.1} MB when it found them"
     ));
     stage.stop_daemon().await?;
-    stage.host.ovs_mut().vswitchd().kill().await?;
+    stage.kill_vswitchd().await?;
     drop(namespaces);
     let with = |text: &str| format!("{text}, {count} endpoints (dummy datapath)");
     Ok(vec![

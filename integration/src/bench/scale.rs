@@ -89,7 +89,7 @@ pub(super) async fn bridge(
     let full = filled_by_it.max(found);
     stage.stop_daemon().await?;
     // It would look after each of the ports that go, and not end in time.
-    stage.host.ovs_mut().vswitchd().kill().await?;
+    stage.kill_vswitchd().await?;
     drop(namespaces);
     let by_scale = |text: &str| format!("{text}, {count} ports there");
     Ok(vec![

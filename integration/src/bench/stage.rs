@@ -72,6 +72,19 @@ impl Stage {
         Self { host, containers, env, daemon: None, socket }
     }
 
+    /// Ends ovs-vswitchd, which the kernel takes 10 to 20 ms for with each port that it listened to: with thousands of them
+    /// longer than a daemon is given.
+    pub(super) async fn kill_vswitchd(&mut self) -> Result<(), BenchError> {
+        const TRIES: usize = 9;
+        let vswitchd = self.host.ovs_mut().vswitchd();
+        for _ in 1..TRIES {
+            if vswitchd.kill().await.is_ok() {
+                return Ok(());
+            }
+        }
+        Ok(vswitchd.kill().await?)
+    }
+
     /// Ends it all in good order.
     pub(super) async fn strike(mut self) -> Result<(), BenchError> {
         self.stop_daemon().await?;
