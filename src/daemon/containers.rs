@@ -18,6 +18,8 @@ use crate::records::Records;
 /// How long Docker is left alone when it does not answer. Asking for a socket of this host costs next to nothing, and
 /// containers that start with it wait for their ports.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
+/// How long a container is left alone of which Docker or the kernel would not tell whether it runs.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How long Docker may take to answer when the daemon starts. One that systemd starts by its socket takes the question
 /// and answers it when it runs, which it does after us.
 const ANSWER_TIME: Duration = Duration::from_secs(2);
@@ -104,7 +106,7 @@ async fn follow(docker: &Docker, reconciler: &Handle, meters: &Meters) -> Result
     loop {
         let event = tokio::select! {
             event = events.next() => event,
-            () = tokio::time::sleep(RETRY_AFTER), if !to_look_up.is_empty() => {
+            () = tokio::time::sleep(LOOK_AGAIN_AFTER), if !to_look_up.is_empty() => {
                 look_up_all(docker, reconciler, &mut to_look_up).await;
                 continue;
             }
