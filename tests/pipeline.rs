@@ -302,13 +302,13 @@ fn an_endpoint_speaks_ipv6_for_itself_alone() {
         let advertises = format!("icmp6,icmpv6_type=136,ipv6_src={source},nd_target={source},nd_tll={A}");
         switch.trace(&says("p1", A, &advertises)).goes_to(&["p2"]);
     }
-    for (what, from) in [("another's", other), ("nobody's", "fd00::77"), ("none", "::")] {
+    // Another's, nobody's, none.
+    for from in [other, "fd00::77", "::"] {
         switch.trace(&says("p1", A, &format!("ipv6,ipv6_src={from}"))).dropped_in(1);
         for source in [own, from] {
             let advertises = format!("icmp6,icmpv6_type=136,ipv6_src={source},nd_target={from},nd_tll={A}");
             switch.trace(&says("p1", A, &advertises)).dropped_in(1);
         }
-        assert_ne!(what, "");
     }
     // No router, and nobody's adviser.
     for kind in [134, 137] {

@@ -11,6 +11,7 @@
 
 pub mod bench;
 pub mod commands;
+pub mod healing;
 pub mod oracle;
 pub mod pinger;
 pub mod scene;

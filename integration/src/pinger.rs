@@ -74,6 +74,24 @@ impl Pinger {
         first().unwrap_or_default().saturating_sub(when.0)
     }
 
+    /// Waits for an answer later than now, and returns the longest time since `back` in which none came.
+    ///
+    /// # Panics
+    /// When none comes within `deadline`.
+    pub async fn longest_gap(&self, back: Moment, deadline: Duration) -> Duration {
+        self.answered_after(Moment::now(), deadline).await;
+        longest_gap(self.replies.borrow().values().copied(), back)
+    }
+
+    /// Waits for so many answers more.
+    ///
+    /// # Panics
+    /// When they do not come within `deadline`.
+    pub async fn hears_more(&self, answers: usize, deadline: Duration) {
+        let until = self.answered() + answers;
+        wait_until(deadline, &self.between, async || self.answered() >= until).await;
+    }
+
     /// How many requests were not answered, between the first and the last that were.
     #[must_use]
     pub fn lost(&self) -> u64 {
@@ -125,6 +143,14 @@ impl Moment {
     }
 }
 
+/// The longest time without an answer, from `back` to the last.
+fn longest_gap(answers: impl Iterator<Item = Duration>, back: Moment) -> Duration {
+    let mut answers: Vec<Duration> = answers.filter(|at| *at > back.0).collect();
+    answers.sort_unstable();
+    let starts = std::iter::once(back.0).chain(answers.iter().copied());
+    starts.zip(&answers).map(|(from, to)| *to - from).max().unwrap_or_default()
+}
+
 fn spawn(netns: &Path, target: &str, every: Duration) -> Result<Child, Box<dyn Error + Send + Sync>> {
     let every = every.as_secs_f64().to_string();
     let mut command = Command::new("ping");
@@ -152,4 +178,20 @@ fn reply(line: &str) -> Option<(u64, Duration)> {
     let number = rest.split_once("bytes from")?.1.split_once("icmp_seq=")?.1.split(' ').next()?;
     // Numbers have 16 bits: a test is over before they begin anew.
     Some((number.parse().ok()?, Duration::try_from_secs_f64(when.parse().ok()?).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_gap_counts_and_one_before_does_not() {
+        let gap = |answers: &[u64], back| {
+            let answers = answers.iter().copied().map(Duration::from_millis);
+            longest_gap(answers, Moment(Duration::from_millis(back))).as_millis()
+        };
+        assert_eq!(gap(&[100, 900, 1000, 1020], 850), 100);
+        assert_eq!(gap(&[1020, 900, 1500], 1000), 480);
+        assert_eq!(gap(&[1100, 1120], 1000), 100);
+    }
 }

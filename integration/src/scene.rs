@@ -6,7 +6,7 @@
     reason = "what tests are made of"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -14,6 +14,7 @@ use std::process::{Output, Stdio};
 use crate::{DEADLINE, chain, flowport, host, wait_until};
 use flowport::lab::{HostOptions, LabHost, Netns};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
@@ -27,6 +28,37 @@ pub enum By {
     /// The daemon, asked on its socket.
     Daemon,
 }
+
+/// Columns that ovs-vswitchd writes, by table (ovs-vswitchd.conf.db(5)).
+const STATUS: [(&str, &[&str]); 3] = [
+    ("bridge", &["datapath_id", "datapath_version", "rstp_status", "status"]),
+    ("port", &["bond_active_slave", "rstp_statistics", "rstp_status", "statistics", "status"]),
+    (
+        "interface",
+        &[
+            "admin_state",
+            "bfd_status",
+            "cfm_fault",
+            "cfm_fault_status",
+            "cfm_flap_count",
+            "cfm_health",
+            "cfm_remote_mpids",
+            "cfm_remote_opstate",
+            "duplex",
+            "error",
+            "ifindex",
+            "lacp_current",
+            "link_resets",
+            "link_speed",
+            "link_state",
+            "mac_in_use",
+            "mtu",
+            "ofport",
+            "statistics",
+            "status",
+        ],
+    ),
+];
 
 /// A host and, perhaps, its daemon.
 #[derive(Debug)]
@@ -71,11 +103,16 @@ impl Said {
 impl Scene {
     /// A host with a managed bridge br0.
     pub async fn start(options: HostOptions, by: By) -> Self {
+        Self::with_bridge(options, by, "").await
+    }
+
+    /// A host with a managed bridge br0 that `add-br` made with these options, too.
+    pub async fn with_bridge(options: HostOptions, by: By, words: &str) -> Self {
         let mut scene = Self { host: host(options).await, daemon: None };
         if by == By::Daemon {
             scene.start_daemon().await;
         }
-        scene.done("add-br br0 --datapath=netdev").await;
+        scene.done(&format!("add-br br0 --datapath=netdev {words}")).await;
         scene
     }
 
@@ -204,6 +241,42 @@ impl Scene {
         rows
     }
 
+    /// Rows of bridges, ports and interfaces that are others', whole but for what ovs-vswitchd writes: a line a column.
+    pub async fn foreign_rows(&self, ours: impl Fn(&str) -> bool) -> BTreeSet<String> {
+        let mut foreign = BTreeSet::new();
+        let mut ports = BTreeSet::new();
+        for (table, status) in STATUS {
+            for row in self.whole_rows(table).await {
+                let name = row["name"].as_str().unwrap_or_default().to_owned();
+                if ours(&name) {
+                    continue;
+                }
+                if table == "port" {
+                    ports.insert(row["_uuid"].to_string());
+                }
+                let kept = row.iter().filter(|(column, _)| !status.contains(&column.as_str()));
+                foreign.extend(kept.map(|(column, value)| format!("{table} {name}: {column}={value}")));
+            }
+        }
+        // A bridge of ours may have a port of theirs.
+        for row in self.whole_rows("bridge").await {
+            let listed = row["ports"].to_string();
+            let theirs = ports.iter().filter(|port| listed.contains(port.as_str()));
+            foreign.extend(theirs.map(|port| format!("bridge {} has port {port}", row["name"])));
+        }
+        foreign
+    }
+
+    /// The rows of a table with all their columns.
+    async fn whole_rows(&self, table: &str) -> Vec<BTreeMap<String, Value>> {
+        let listed = self.tool("ovs-vsctl", &format!("--no-wait -f json list {table}")).await;
+        let listed: Value = serde_json::from_str(&listed).unwrap();
+        let headings = listed["headings"].as_array().unwrap();
+        let columns = headings.iter().map(|heading| heading.as_str().unwrap().to_owned());
+        let of_row = |row: &Value| columns.clone().zip(row.as_array().unwrap().iter().cloned()).collect();
+        listed["data"].as_array().unwrap().iter().map(of_row).collect()
+    }
+
     /// Links of the host.
     pub async fn links(&self) -> BTreeSet<String> {
         let listed = self.tool("ip", "-o link").await;
@@ -231,6 +304,18 @@ impl Scene {
             .lines()
             .map(|name| name.trim_matches('"').to_owned())
             .filter(|name| name.starts_with("fp"))
+            .collect()
+    }
+
+    /// Names of ports that are ours, by their OpenFlow numbers.
+    pub async fn port_numbers(&self) -> BTreeMap<u64, String> {
+        let listed = self
+            .tool("ovs-vsctl", "--no-wait -f csv --no-headings --columns=name,ofport list interface")
+            .await;
+        let numbered = listed.lines().filter_map(|line| line.split_once(','));
+        numbered
+            .filter(|(name, _)| name.starts_with("fp"))
+            .filter_map(|(name, number)| Some((number.parse().ok()?, name.to_owned())))
             .collect()
     }
 

@@ -7,13 +7,14 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::oracle::{ofctl, output_at};
 use crate::pinger::{Moment, Pinger};
 use crate::{container, wait_until};
-use flowport::lab::{HostOptions, Netns};
+use flowport::lab::{DockerOptions, HostOptions, Netns};
+use flowport::model::{EndpointId, Owner};
 use futures_util::future::join_all;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -22,6 +23,8 @@ use crate::scene::{By, Scene, named};
 
 /// The longest that anything may take on a machine that is busy with other things.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// The host's own address on br0.
+pub const GATEWAY: &str = "10.0.255.254";
 /// Between two echo requests of the load.
 pub const OFTEN: Duration = Duration::from_millis(20);
 
@@ -30,29 +33,58 @@ pub const OFTEN: Duration = Duration::from_millis(20);
 pub struct Town {
     /// The host.
     pub scene: Scene,
-    /// Network namespaces, each with a port and address `10.0.0.N`.
+    /// Network namespaces, each with a port and addresses `10.0.0.N` and `fd00::N`.
     pub spaces: Vec<Netns>,
     /// Names of Docker containers, each with a port and addresses `10.0.1.N` and `fd00::1:N`.
     pub names: Vec<String>,
 }
 
-/// What is there of ports, by the tools of others.
-#[derive(Debug, PartialEq, Eq)]
+/// What is there, by the tools of others.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
     /// Rows of ports and interfaces, links of the host, records.
     pub things: BTreeSet<String>,
-    /// How many flow entries each endpoint has.
-    pub entries: BTreeMap<String, usize>,
-    /// How many buckets each group has.
-    pub buckets: BTreeMap<String, usize>,
-    /// MAC and addresses inside the containers that run.
+    /// Flow entries and groups of Flowport in br0, with names of links for the numbers of their ports.
+    pub flows: BTreeSet<String>,
+    /// What others have: whole rows, links, flow entries, groups.
+    pub foreign: BTreeSet<String>,
+    /// MAC and addresses inside the containers that run, and of the host on br0.
     pub inside: BTreeMap<String, String>,
+}
+
+impl State {
+    /// The same without these namespaces.
+    #[must_use]
+    pub fn without(mut self, spaces: &[String]) -> Self {
+        for space in spaces {
+            let link = link_of(space);
+            let endpoint = link.trim_start_matches("fp");
+            self.things.retain(|thing| !thing.contains(endpoint));
+            self.flows.retain(|flow| !flow.contains("cookie") || !flow.contains(endpoint));
+            // Of what is for many the other receivers stay.
+            let without = |flow: &String| {
+                let kept = flow.split(",bucket=").filter(|bucket| !bucket.contains(&link));
+                kept.collect::<Vec<_>>().join(",bucket=")
+            };
+            self.flows = self.flows.iter().map(without).collect();
+            self.inside.remove(space);
+        }
+        self
+    }
+
+    #[track_caller]
+    fn expect(&self, before: &Self) {
+        differ("things", &before.things, &self.things);
+        differ("flow entries", &before.flows, &self.flows);
+        differ("foreign things", &before.foreign, &self.foreign);
+        differ("inside", &before.inside.iter().collect(), &self.inside.iter().collect());
+    }
 }
 
 impl Town {
     /// With so many namespaces and Docker containers, all attached, and the daemon.
     pub async fn start(options: HostOptions, spaces: usize, names: usize) -> Self {
-        let scene = Scene::start(options, By::Daemon).await;
+        let scene = Scene::with_bridge(options, By::Daemon, &format!("--address={GATEWAY}/16")).await;
         let mut town = Self { scene, spaces: Vec::new(), names: Vec::new() };
         town.place_foreign().await;
         let mut lines = town.settle(spaces).await;
@@ -73,6 +105,13 @@ impl Town {
         town
     }
 
+    /// The same with a Docker Engine that has these options.
+    pub async fn with_docker(options: &[&str], spaces: usize, names: usize) -> Self {
+        let args = options.iter().map(ToString::to_string).collect();
+        let options = HostOptions { docker: Some(DockerOptions { args }), ..HostOptions::default() };
+        Self::start(options, spaces, names).await
+    }
+
     /// Makes so many namespaces, and attaches them.
     pub async fn grow(&mut self, spaces: usize) {
         let lines = self.settle(spaces).await;
@@ -83,7 +122,7 @@ impl Town {
         let mut lines = Vec::new();
         for nth in 1..=spaces {
             let space = container().await;
-            lines.push(line(&named(&space), &[format!("10.0.0.{nth}/16")]));
+            lines.push(line(&named(&space), &[format!("10.0.0.{nth}/16"), format!("fd00::{nth}/64")]));
             self.spaces.push(space);
         }
         lines
@@ -97,8 +136,8 @@ impl Town {
     }
 
     /// The power goes: everything dies at once. What is on disk stays; no link and no flow entry does, nor do namespaces
-    /// that are no container's.
-    pub async fn crash(&mut self) {
+    /// that are no container's. Returns the names of these.
+    pub async fn crash(&mut self) -> Vec<String> {
         let directory = self.scene.host.directory().to_owned();
         self.scene.end_daemon(Signal::KILL).await;
         self.scene.host.ovs_mut().vswitchd().kill().await.unwrap();
@@ -110,12 +149,13 @@ impl Town {
         for file in ["flowport/local.pid", "docker/exec/containerd/containerd.pid"] {
             die(std::fs::read_to_string(directory.join(file)).unwrap().trim().parse().unwrap());
         }
-        self.spaces.clear();
+        let gone = self.spaces.drain(..).map(|space| space.name().to_owned()).collect();
         for link in self.scene.host_ends().await {
             // One that goes with its namespace meanwhile is gone as well.
             let _ = self.scene.host.run("ip", &["link", "delete", &link]).await;
         }
         assert!(self.scene.host_ends().await.is_empty());
+        gone
     }
 
     /// What comes before Docker starts again, in the order of systemd.
@@ -151,11 +191,13 @@ impl Town {
 
     /// Things that are not Flowport's, some of which look a bit like it.
     async fn place_foreign(&self) {
+        self.scene.done("add-br plain0 --datapath=netdev --plain").await;
         self.scene
             .tool(
                 "ovs-vsctl",
                 "add-br other -- set bridge other datapath_type=netdev external_ids:of=them \
                  -- add-port other theirs0 -- set interface theirs0 type=internal \
+                 -- add-port plain0 theirs4 -- set interface theirs4 type=internal \
                  -- add-port br0 theirs1 -- set interface theirs1 type=internal external_ids:of=them \
                  external_ids:container_iface=no",
             )
@@ -166,9 +208,12 @@ impl Town {
 
     /// Flow entries and groups of others, which ovs-vswitchd forgets when it ends.
     pub async fn place_foreign_flows(&self) {
-        for (bridge, cookie) in
-            [("br0", "0xf10e000000000005"), ("br0", "0x7"), ("other", "0xf10f000000000001")]
-        {
+        for (bridge, cookie) in [
+            ("br0", "0xf10e000000000005"),
+            ("br0", "0x7"),
+            ("other", "0xf10f000000000001"),
+            ("plain0", "0xf10f000000000002"),
+        ] {
             let group = format!("group_id={},type=all,bucket=output:77", &cookie[cookie.len() - 1..]);
             ofctl(&self.scene.host, &["--may-create", "mod-group", bridge, &group]).await;
             let flow = format!(
@@ -182,7 +227,7 @@ impl Town {
     /// What of others is there of flow entries and groups.
     pub async fn foreign_flows(&self) -> BTreeSet<String> {
         let mut flows = self.scene.flows("other").await;
-        let of_us = |line: &str| line.contains("cookie=0xf10f") || line.contains("group_id=4");
+        flows.extend(self.scene.flows("plain0").await);
         flows.extend(self.scene.flows("br0").await.into_iter().filter(|line| !of_us(line)));
         flows
     }
@@ -201,11 +246,33 @@ impl Town {
         }
     }
 
-    /// Namespaces that ping each other, and the first Docker containers, without end.
+    /// Namespaces that ping without end: each other, some by IPv4, one by IPv6, and the host.
     pub fn load(&self) -> Vec<Pinger> {
         let count = self.spaces.len();
         let near = (0..4.min(count)).map(|nth| (nth, format!("10.0.0.{}", count - nth)));
-        near.map(|(nth, target)| Pinger::start(self.spaces[nth].path(), &target, OFTEN)).collect()
+        let all = near.chain([(0, format!("fd00::{count}")), (1 % count, GATEWAY.to_owned())]);
+        all.map(|(nth, target)| Pinger::start(self.spaces[nth].path(), &target, OFTEN)).collect()
+    }
+
+    /// Whether the first and the last namespace, which talk by IPv6, know each other's MACs.
+    pub async fn are_neighbours(&self) -> bool {
+        let count = self.spaces.len();
+        for (space, other) in [(&self.spaces[0], count), (&self.spaces[count - 1], 1)] {
+            let words = ["-6", "neighbour", "show", &format!("fd00::{other}"), "dev", "eth1"];
+            let listed = output_at(space.path(), "ip", &words).await;
+            if !String::from_utf8_lossy(&listed.stdout).contains("lladdr") {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Has these two forget each other.
+    pub async fn forget_neighbours(&self) {
+        for space in [&self.spaces[0], &self.spaces[self.spaces.len() - 1]] {
+            let output = output_at(space.path(), "ip", &["-6", "neighbour", "flush", "dev", "eth1"]).await;
+            assert!(output.status.success(), "{output:?}");
+        }
     }
 
     /// A namespace that pings the nth Docker container without end.
@@ -220,24 +287,26 @@ impl Town {
         let mut things: BTreeSet<String> = rows.collect();
         things.extend(self.scene.links().await);
         things.extend(self.scene.records().await);
-        let (mut entries, mut buckets) = (BTreeMap::new(), BTreeMap::new());
-        for line in self.scene.flows("br0").await {
-            let word = |start: &str| {
-                line.split_once(start).map(|(_, rest)| rest.split(',').next().unwrap_or_default().to_owned())
-            };
-            if let Some(cookie) = word("cookie=0xf10f") {
-                *entries.entry(cookie).or_default() += 1;
-            } else if let Some(group) = word("group_id=4") {
-                buckets.insert(group, line.matches("bucket=").count());
-            }
-        }
-        State { things, entries, buckets, inside: self.inside().await }
+        let numbers = self.scene.port_numbers().await;
+        let flows = self.scene.flows("br0").await;
+        let flows = flows.iter().filter(|line| of_us(line)).map(|line| nameful(line, &numbers)).collect();
+        State { things, flows, foreign: self.foreign(&[]).await, inside: self.inside().await }
     }
 
-    /// MAC and addresses inside each container that runs.
+    /// What others have. Beside br0 and the host ends, these names are not theirs.
+    pub async fn foreign(&self, ours: &[&str]) -> BTreeSet<String> {
+        let is_ours = |name: &str| name.starts_with("fp") || ours.contains(&name);
+        let mut foreign = self.scene.foreign_rows(|name| name == "br0" || is_ours(name)).await;
+        foreign.extend(self.scene.links().await.into_iter().filter(|link| !is_ours(&link["link ".len()..])));
+        foreign.extend(self.foreign_flows().await);
+        foreign
+    }
+
+    /// MAC and addresses inside each container that runs, and of the host.
     async fn inside(&self) -> BTreeMap<String, String> {
         let mut places: Vec<(String, PathBuf)> =
             self.spaces.iter().map(|space| (space.name().to_owned(), space.path().to_owned())).collect();
+        places.push(("br0".to_owned(), self.scene.host.netns().path().to_owned()));
         for name in &self.names {
             if let Some(netns) = self.netns_of(name).await {
                 places.push((name.clone(), netns));
@@ -245,15 +314,15 @@ impl Town {
         }
         let mut inside = BTreeMap::new();
         for (name, netns) in places {
-            let output = output_at(&netns, "ip", &["-j", "address", "show", "dev", "eth1"]).await;
+            let interface = if name == "br0" { "br0" } else { "eth1" };
+            let output = output_at(&netns, "ip", &["-j", "address", "show", "dev", interface]).await;
             let link = serde_json::from_slice::<Value>(&output.stdout).unwrap_or_default()[0].clone();
             let global = link["addr_info"].as_array().cloned().unwrap_or_default();
             let global = global.iter().filter(|address| address["scope"] == "global");
             let addresses: Vec<_> = global.map(|a| format!("{}/{}", a["local"], a["prefixlen"])).collect();
-            inside.insert(
-                name,
-                format!("{} {} {addresses:?} {}", link["address"], link["mtu"], link["operstate"]),
-            );
+            // A link of ovs-vswitchd's is in an unknown state until it is set up for the second time.
+            let state = link["operstate"].as_str().unwrap_or_default().replace("UNKNOWN", "UP");
+            inside.insert(name, format!("{} {} {addresses:?} {state}", link["address"], link["mtu"]));
         }
         inside
     }
@@ -266,23 +335,22 @@ impl Town {
 
     /// Waits until all is as it was, foreign things too.
     pub async fn is_again(&self, before: &State) {
-        let mut now = self.state().await;
-        let start = std::time::Instant::now();
-        while now != *before {
-            if start.elapsed() > PATIENCE {
-                differ("things", &before.things, &now.things);
-                differ("entries", &before.entries.iter().collect(), &now.entries.iter().collect());
-                differ("buckets", &before.buckets.iter().collect(), &now.buckets.iter().collect());
-                differ("inside", &before.inside.iter().collect(), &now.inside.iter().collect());
-            }
-            now = self.state().await;
-        }
+        self.comes_to(before, &[], &[]).await;
     }
 
-    /// Waits until these are answered again, and returns the longest time after `back` that one took.
-    pub async fn resumed(pingers: &[Pinger], back: Moment) -> Duration {
-        let took = join_all(pingers.iter().map(|pinger| pinger.answered_after(back, PATIENCE))).await;
-        took.into_iter().max().unwrap_or_default()
+    /// Waits until all is as it was, but for namespaces that there were only before, or are only now.
+    pub async fn comes_to(&self, before: &State, gone: &[String], new: &[String]) {
+        let before = before.clone().without(gone);
+        let start = std::time::Instant::now();
+        loop {
+            let now = self.state().await.without(new);
+            if now == before {
+                return;
+            }
+            if start.elapsed() > PATIENCE {
+                now.expect(&before);
+            }
+        }
     }
 
     /// Waits until each of these is answered at all.
@@ -291,6 +359,39 @@ impl Town {
             wait_until(PATIENCE, &pinger.between, async || pinger.answered() > 0).await;
         }
     }
+}
+
+/// The host end of a namespace's port.
+fn link_of(space: &str) -> String {
+    let (path, interface) = (Path::new("/run/netns").join(space), "eth1".parse().expect("a name"));
+    EndpointId::of(&Owner::netns(&path), &interface).host_link()
+}
+
+/// Whether a line of br0's flow entries and groups is about Flowport's.
+fn of_us(line: &str) -> bool {
+    line.contains("cookie=0xf10f") || line.contains("group_id=4")
+}
+
+/// The line with the names of links instead of port numbers, which may be others when a port is made anew. Buckets are
+/// in the order of numbers.
+fn nameful(line: &str, numbers: &BTreeMap<u64, String>) -> String {
+    let named = |word: &str| {
+        let number = match word.strip_prefix("0x") {
+            Some(digits) => u64::from_str_radix(digits, 16).ok()?,
+            None => word.parse().ok()?,
+        };
+        numbers.get(&number).cloned()
+    };
+    let mut text = String::new();
+    for piece in line.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
+        let word = piece.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+        text += &named(word).unwrap_or_else(|| word.to_owned());
+        text += &piece[word.len()..];
+    }
+    let Some((start, buckets)) = text.split_once(",bucket=") else { return text };
+    let mut buckets: Vec<&str> = buckets.split(",bucket=").collect();
+    buckets.sort_unstable();
+    format!("{start},bucket={}", buckets.join(",bucket="))
 }
 
 /// Kills a process of the lab, unless it has ended with another.
