@@ -31,10 +31,12 @@ const HAS_RUN: Duration = Duration::from_secs(2);
 const TWO_SECONDS_OF_TALK: usize = 100;
 
 /// What it cost.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Healed {
     /// The longest time without an answer that a pair had from the part's being back until all was as before.
     pub gap: Duration,
+    /// That pair.
+    pub slowest: String,
     /// Requests without answer, of pairs that should not notice.
     pub lost: u64,
     /// Requests of them that were answered.
@@ -63,9 +65,12 @@ impl Watch {
         let missing = (self.touched.len() + self.beside.len()).saturating_sub(backs.len());
         let backs = backs.iter().copied().chain(repeat_n(last, missing));
         let pairs = self.touched.iter().chain(&self.beside).zip(backs);
-        let gaps = join_all(pairs.map(|(pinger, back)| pinger.longest_gap(back, PATIENCE))).await;
+        let gaps =
+            pairs.map(async |(pinger, back)| (pinger.longest_gap(back, PATIENCE).await, &pinger.between));
+        let (gap, slowest) = join_all(gaps).await.into_iter().max().expect("somebody is watched");
         Healed {
-            gap: gaps.into_iter().max().unwrap_or_default(),
+            gap,
+            slowest: slowest.clone(),
             lost: self.beside.iter().map(Pinger::lost).sum(),
             answered: self.beside.iter().map(Pinger::answered).sum(),
         }

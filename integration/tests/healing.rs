@@ -23,8 +23,8 @@ const OF_DOCKER: usize = 10;
 /// much, and not for a second look by ovs-vswitchd or for more than two questions of a kernel, which are a second apart.
 const AT_MOST: Duration = Duration::from_secs(3);
 
-/// One host at a time: what another one starts would be in the figures.
-static TURN: Semaphore = Semaphore::const_new(1);
+/// Few hosts at a time: what others start is in the figures.
+static TURN: Semaphore = Semaphore::const_new(2);
 
 async fn with_docker(options: &[&str]) -> Town {
     Town::with_docker(options, CONTAINERS - OF_DOCKER, OF_DOCKER).await

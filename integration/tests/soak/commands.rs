@@ -29,6 +29,13 @@ pub(crate) struct Tally {
     pub(crate) unsure: usize,
 }
 
+impl Tally {
+    /// How often it could be expected to be done.
+    pub(crate) fn sensible(self) -> usize {
+        self.done + self.refused + self.unsure
+    }
+}
+
 impl Soak {
     pub(crate) async fn new_home(&mut self) {
         if self.homes.len() >= MOST {

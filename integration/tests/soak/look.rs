@@ -21,6 +21,8 @@ pub(crate) const OURS: [&str; 2] = [SECOND, TUNNEL];
 const MTU: u64 = 1500;
 /// What VXLAN adds to a packet (README: containers get an MTU that fits).
 const VXLAN: u64 = 50;
+/// What a tag adds.
+const TAG: u64 = 4;
 
 impl Soak {
     /// Everything runs, and what is there is what was asked for.
@@ -127,12 +129,23 @@ impl Soak {
 
     /// Host ends whose packets would not fit into the tunnel, or are smaller than they need be.
     async fn wrong_mtus(&self) -> Vec<String> {
+        if self.maybe.is_some() {
+            return Vec::new();
+        }
         let links = ip_at(self.town.scene.host.netns().path(), &["link"]).await;
-        let links = links.as_array().unwrap().iter();
-        let ends = links.filter(|link| link["ifname"].as_str().is_some_and(|name| name.starts_with("fp")));
-        let wanted = if self.bridges.tunnel { MTU - VXLAN } else { MTU };
-        let wrong = ends.filter(|_| self.maybe.is_none()).filter(|end| end["mtu"] != wanted);
-        wrong.map(|end| format!("{}: MTU {} instead of {wanted}", end["ifname"], end["mtu"])).collect()
+        let links = links.as_array().unwrap();
+        let mut wrong = Vec::new();
+        for (home, interface, port) in self.ports_that_run() {
+            let link = home.endpoint(interface).host_link();
+            let Some(found) = links.iter().find(|found| found["ifname"] == link.as_str()) else { continue };
+            // Tags are carried inside the tunnel.
+            let tag = if port.vlan == 0 && port.trunks.is_empty() { 0 } else { TAG };
+            let wanted = if self.bridges.tunnel { MTU - VXLAN - tag } else { MTU };
+            if found["mtu"] != wanted {
+                wrong.push(format!("{link}: MTU {} instead of {wanted}", found["mtu"]));
+            }
+        }
+        wrong
     }
 
     /// Ports that must be there.

@@ -36,9 +36,10 @@ const MOST: usize = 40;
 const NETWORKS: [u16; 4] = [0, 0, 10, 20];
 /// How much more memory, in KiB, the daemon may have at the end of a life than at its first look.
 const GROWTH: u64 = 16 * 1024;
-/// Of the ports that are asked for or given up sensibly, so many of a hundred are had or gone. Others meet a dead part:
-/// each look has everything back, and of the steps from one to the next one in six kills a part that is needed.
-const SUCCEED: usize = 60;
+/// Of a hundred ports that are asked for or given up sensibly, more than so many are had or gone. The others meet a dead
+/// part: ovsdb-server or ovs-vswitchd dies in about one step of ten, and is back some steps later. Seven in ten is usual,
+/// and in a run of two minutes, which has about fifty, chance takes off one in ten.
+const SUCCEED: usize = 50;
 
 /// Parts that die.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,6 +72,10 @@ impl Soak {
     async fn start(seed: u64) -> Self {
         let town = Town::start(HostOptions::with_docker(), 0, 0).await;
         town.scene.host.docker().unwrap().import_busybox("busybox").await.unwrap();
+        // A way to the tunnel's far end, whose MTU counts.
+        town.scene.tool("ip", "address add 192.0.2.1/24 dev theirs2").await;
+        town.scene.tool("ip", "link set theirs2 up").await;
+        town.scene.tool("ip", "link set theirs3 up").await;
         let foreign = town.foreign(&OURS).await;
         Self {
             town,
@@ -98,28 +103,33 @@ impl Soak {
 
     /// One thing that happens.
     async fn step(&mut self) {
-        match self.dice.roll(18) {
-            0..=4 => self.attach().await,
-            5..=6 => self.detach().await,
-            7 => self.move_port().await,
-            8 => self.new_home().await,
-            9..=10 => self.end_home().await,
-            11 => self.restart_home().await,
-            12 => self.sabotage().await,
-            13..=14 => self.change_bridges().await,
-            15 => self.remove_tunnel().await,
+        match self.dice.roll(22) {
+            0..=5 => self.attach().await,
+            6..=8 => self.detach().await,
+            9 => self.move_port().await,
+            10 => self.new_home().await,
+            11..=12 => self.end_home().await,
+            13 => self.restart_home().await,
+            14 => self.sabotage().await,
+            15..=17 => self.change_bridges().await,
+            18 => self.remove_tunnel().await,
+            19 => self.raise().await,
             _ => drop(self.kill_some().await),
         }
     }
 
-    /// Most of what was asked for was done, of each kind.
+    /// Most ports that were asked for were had, and most that were given up went.
     fn account(&self) {
-        println!("{:#?}\n{:#?}", self.done, self.tallies);
-        for what in ["add-port", "del-port"] {
-            let Tally { done, refused, unsure, .. } = self.tallies.get(what).copied().unwrap_or_default();
-            let asked = done + refused + unsure;
-            assert!(done > 0 && 100 * done >= SUCCEED * asked, "{what}: {done} of {asked} were done");
+        println!("{:#?}", self.done);
+        for (what, tally) in &self.tallies {
+            println!("{what}: {tally:?}");
         }
+        let [attached, detached] =
+            ["add-port", "del-port"].map(|what| self.tallies.get(what).copied().unwrap_or_default());
+        assert!(attached.done > 0 && detached.done > 0, "nothing attached or detached");
+        let done = attached.done + detached.done;
+        let asked = attached.sensible() + detached.sensible();
+        assert!(100 * done > SUCCEED * asked, "{done} of {asked} were done");
     }
 }
 
