@@ -5,13 +5,14 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
-use flowport::lab::{LabHost, in_netns};
+use flowport::lab::{HostOptions, LabHost, Netns, in_netns};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
-use crate::{DEADLINE, flowport, wait_until};
+use crate::scene::named;
+use crate::{DEADLINE, container, flowport, host, wait_until};
 
 /// The commands of one host: all of them use its database, its Docker Engine, and the daemon's socket in its directory.
 #[derive(Clone, Debug)]
@@ -37,6 +38,27 @@ impl Flowport {
         ];
         let environment = of_host.chain(own.map(|(name, value)| (name.into(), value))).collect();
         Self { program: flowport(), netns: host.netns().path().to_owned(), environment, directory }
+    }
+
+    /// A host with the managed bridge br0, which `add-br` made with these options too, and its commands.
+    ///
+    /// # Panics
+    /// When they cannot be had.
+    pub async fn bridged(options: HostOptions, words: &[&str]) -> (LabHost, Self) {
+        let host = host(options).await;
+        let flowport = Self::on(&host);
+        flowport.ok(&[&["add-br", "br0", "--datapath=netdev"], words].concat()).await;
+        (host, flowport)
+    }
+
+    /// A container that `add-port` attached to br0 as eth1 with these options.
+    ///
+    /// # Panics
+    /// When it cannot be had.
+    pub async fn attached(&self, words: &[&str]) -> Netns {
+        let netns = container().await;
+        self.ok(&[&["add-port", "br0", "eth1", &named(&netns)], words].concat()).await;
+        netns
     }
 
     /// The same with another program, as a link to `flowport` by another name, or a tool to compare with.

@@ -77,6 +77,13 @@ pub async fn output_at(netns: &Path, program: &str, args: &[&str]) -> Output {
     }
 }
 
+/// Runs words, of which the first is a program, in a container.
+pub async fn inside(netns: &Netns, words: &str) -> String {
+    let mut words = words.split_whitespace();
+    let mut command = Command::new(words.next().unwrap_or_default());
+    run_in(netns, command.args(words)).await
+}
+
 /// The flow entries of a bridge by `ovs-ofctl`, without counters, sorted; `filter` as `ovs-ofctl dump-flows` has it.
 pub async fn flow_entries(host: &LabHost, bridge: &str, filter: &str) -> Vec<String> {
     let text = ofctl(host, &["--no-stats", "--no-names", "dump-flows", bridge, filter]).await;

@@ -9,24 +9,14 @@ use flowport_integration::commands::Flowport;
 use flowport_integration::oracle::{
     Traces, docker, flow_entries, host_ip, ip, ip_at, ofctl, output_at, ovsdb_client, pings, vsctl,
 };
-use flowport_integration::{DEADLINE, container, host, unique, wait_until};
+use flowport_integration::scene::named;
+use flowport_integration::{DEADLINE, container, unique, wait_until};
 use serde_json::{Value, json};
 
 /// A host with the managed userspace bridge br0.
-async fn bridged(options: HostOptions) -> (LabHost, Flowport) {
-    let host = host(options).await;
-    let flowport = Flowport::on(&host);
-    flowport.ok(&["add-br", "br0", "--datapath=netdev"]).await;
-    (host, flowport)
-}
-
 async fn add_port(flowport: &Flowport, netns: &Netns, options: &[&str]) {
     let name = named(netns);
     flowport.ok(&[&["add-port", "br0", "eth1", &name], options].concat()).await;
-}
-
-fn named(netns: &Netns) -> String {
-    format!("netns:{}", netns.name())
 }
 
 fn list(value: &Value) -> &[Value] {
@@ -58,7 +48,7 @@ async fn external_ids(host: &LabHost, port: &str) -> BTreeMap<String, String> {
 
 #[tokio::test]
 async fn a_namespace_gets_everything_that_was_asked_for() {
-    let (host, flowport) = bridged(HostOptions::default()).await;
+    let (host, flowport) = Flowport::bridged(HostOptions::default(), &[]).await;
     let netns = container().await;
     let options = [
         "--ipaddress=10.0.0.2/24",
@@ -116,7 +106,7 @@ async fn a_namespace_gets_everything_that_was_asked_for() {
 
 #[tokio::test]
 async fn a_docker_container_is_attached_by_name_and_by_id() {
-    let (host, flowport) = bridged(HostOptions::with_docker()).await;
+    let (host, flowport) = Flowport::bridged(HostOptions::with_docker(), &[]).await;
     let engine = host.docker().unwrap();
     engine.import_busybox("busybox").await.unwrap();
     let (first, second) = tokio::join!(
@@ -152,7 +142,7 @@ async fn a_docker_container_is_attached_by_name_and_by_id() {
 
 #[tokio::test]
 async fn a_process_is_attached_by_its_number() {
-    let (host, flowport) = bridged(HostOptions::default()).await;
+    let (host, flowport) = Flowport::bridged(HostOptions::default(), &[]).await;
     let mut sleeper = host.command("unshare");
     sleeper.args(["--net", "sleep", "600"]).kill_on_drop(true);
     let sleeper = host.spawn(&mut sleeper).unwrap();
@@ -180,7 +170,7 @@ async fn a_process_is_attached_by_its_number() {
 
 #[tokio::test]
 async fn the_host_end_says_nothing_of_its_own() {
-    let (host, flowport) = bridged(HostOptions::default()).await;
+    let (host, flowport) = Flowport::bridged(HostOptions::default(), &[]).await;
     let netns = container().await;
     add_port(&flowport, &netns, &["--ipaddress=10.0.0.2/24", "--ipaddress=fd00::2/64", "--mtu=1400"]).await;
     let port = flowport.ports("br0").await[0]["name"].as_str().unwrap().to_owned();
@@ -200,7 +190,7 @@ async fn the_host_end_says_nothing_of_its_own() {
 
 #[tokio::test]
 async fn the_flows_of_an_endpoint_are_exactly_the_declared_ones() {
-    let (host, flowport) = bridged(HostOptions::default()).await;
+    let (host, flowport) = Flowport::bridged(HostOptions::default(), &[]).await;
     let (first, second) = (container().await, container().await);
     add_port(&flowport, &first, &["--ipaddress=10.0.0.2/24", "--macaddress=02:00:00:00:00:02", "--vlan=7"])
         .await;
@@ -251,7 +241,7 @@ async fn the_flows_of_an_endpoint_are_exactly_the_declared_ones() {
 
 #[tokio::test]
 async fn the_flows_of_one_do_not_grow_with_the_others() {
-    let (host, flowport) = bridged(HostOptions::default()).await;
+    let (host, flowport) = Flowport::bridged(HostOptions::default(), &[]).await;
     let mut counts = Vec::new();
     let mut containers = Vec::new();
     for n in 1..=6 {
@@ -281,7 +271,7 @@ async fn the_flows_of_one_do_not_grow_with_the_others() {
 
 #[tokio::test]
 async fn detaching_leaves_what_was_before_and_others_alone() {
-    let (host, flowport) = bridged(HostOptions::default()).await;
+    let (host, flowport) = Flowport::bridged(HostOptions::default(), &[]).await;
     vsctl(&host, &["add-port", "br0", "other0", "--", "set", "interface", "other0", "type=internal"]).await;
     ofctl(&host, &["add-group", "br0", "group_id=5,type=all,bucket=output:99"]).await;
     ofctl(&host, &["add-flow", "br0", "cookie=0x1234,table=0,priority=7,in_port=99,actions=group:5"]).await;
@@ -339,7 +329,7 @@ async fn detaching_leaves_what_was_before_and_others_alone() {
 
 #[tokio::test]
 async fn set_vlan_moves_a_port_and_nothing_else() {
-    let (host, flowport) = bridged(HostOptions::default()).await;
+    let (host, flowport) = Flowport::bridged(HostOptions::default(), &[]).await;
     let (first, second) = (container().await, container().await);
     add_port(&flowport, &first, &["--ipaddress=10.0.0.1/24"]).await;
     add_port(&flowport, &second, &["--ipaddress=10.0.0.2/24"]).await;
@@ -366,7 +356,7 @@ async fn set_vlan_moves_a_port_and_nothing_else() {
 
 #[tokio::test]
 async fn a_hundred_ports_come_from_a_file_and_from_standard_input() {
-    let (host, flowport) = bridged(HostOptions::default()).await;
+    let (host, flowport) = Flowport::bridged(HostOptions::default(), &[]).await;
     let mut containers = Vec::new();
     for _ in 0..100 {
         containers.push(container().await);

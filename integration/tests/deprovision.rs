@@ -9,6 +9,7 @@ use flowport_integration::commands::{Daemon, Flowport};
 use flowport_integration::oracle::{
     appctl, docker, flow_entries, host_ip, ip, ip_at, ofctl, output_at, pings, vsctl,
 };
+use flowport_integration::scene::named;
 use flowport_integration::{DEADLINE, container, host, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -120,10 +121,6 @@ impl Place {
         let ask = ["arping", "-c", "1", "-w", "1", "-I", "eth1", "10.0.0.77"];
         output_at(self.neighbour.path(), "busybox", &ask).await;
     }
-}
-
-fn named(netns: &Netns) -> String {
-    format!("netns:{}", netns.name())
 }
 
 fn process_ends(pid: u32) {

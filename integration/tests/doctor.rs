@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use flowport::lab::{HostOptions, Netns, in_netns};
+use flowport_integration::oracle::inside;
 use flowport_integration::scene::{By, Scene, named};
 use flowport_integration::{DEADLINE, container, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
-use tokio::process::Command;
 
 /// What it finds: each finding's check, and its line.
 async fn findings(scene: &Scene) -> Vec<(String, String)> {
@@ -51,11 +51,6 @@ async fn ill(scene: &Scene, check: &str, words: &[&str]) {
 }
 
 /// A program inside a container.
-async fn inside(netns: &Netns, program: &str, words: &str) {
-    let output = netns.output(Command::new(program).args(words.split_whitespace())).await.unwrap();
-    assert!(output.status.success(), "{program} {words}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
 fn forward(scene: &Scene, value: &str) {
     let write = || std::fs::write("/proc/sys/net/ipv4/ip_forward", value);
     in_netns(scene.host.netns().path(), write).unwrap().unwrap();
@@ -82,22 +77,22 @@ async fn what_is_wrong_with_a_container() {
     well(&scene).await;
     let whose = format!("eth1 of {}", named(&a));
 
-    inside(&a, "ethtool", "-K eth1 tx on").await;
+    inside(&a, "ethtool -K eth1 tx on").await;
     ill(&scene, "checksum-offload", &[&whose, "ethtool -K"]).await;
-    inside(&a, "ethtool", "-K eth1 tx off").await;
+    inside(&a, "ethtool -K eth1 tx off").await;
 
-    inside(&a, "ip", "link set eth1 mtu 9000").await;
+    inside(&a, "ip link set eth1 mtu 9000").await;
     ill(&scene, "mtu", &[&whose, "9000", "carries 1500", "mtu 1500"]).await;
-    inside(&a, "ip", "link set eth1 mtu 1400").await;
+    inside(&a, "ip link set eth1 mtu 1400").await;
     ill(&scene, "mtu-mixed", &["from 1400 to 1500", "--mtu=1400"]).await;
-    inside(&a, "ip", "link set eth1 mtu 1500").await;
+    inside(&a, "ip link set eth1 mtu 1500").await;
 
-    inside(&a, "ip", "addr add 10.0.0.77/24 dev eth1").await;
+    inside(&a, "ip addr add 10.0.0.77/24 dev eth1").await;
     ill(&scene, "port-inside", &[&whose, "10.0.0.77/24"]).await;
-    inside(&a, "ip", "addr del 10.0.0.77/24 dev eth1").await;
-    inside(&a, "ip", "link set eth1 address 02:00:00:00:00:77").await;
+    inside(&a, "ip addr del 10.0.0.77/24 dev eth1").await;
+    inside(&a, "ip link set eth1 address 02:00:00:00:00:77").await;
     ill(&scene, "port-inside", &[&whose, "02:00:00:00:00:77", "02:42:0a:00:00:01"]).await;
-    inside(&a, "ip", "link set eth1 address 02:42:0a:00:00:01").await;
+    inside(&a, "ip link set eth1 address 02:42:0a:00:00:01").await;
     well(&scene).await;
 
     // Another's address and MAC, by the host itself.

@@ -7,7 +7,7 @@ use flowport::lab::{HostOptions, LabHost, Netns};
 use flowport_integration::commands::Flowport;
 use flowport_integration::oracle::{ip, output_at, pings, tcp_throughput, vsctl};
 use flowport_integration::wire::{BROADCAST, Mac, Wire, arp, contains, ethernet, ipv4, is_arp_request_for};
-use flowport_integration::{DEADLINE, UPLINK, container, host, two_hosts, wait_until};
+use flowport_integration::{DEADLINE, UPLINK, container, two_hosts, wait_until};
 
 const NOBODY: Mac = [0x02, 0, 0, 0, 0, 0xee];
 const ANY: Mac = [0; 6];
@@ -44,10 +44,7 @@ impl Station {
 }
 
 async fn bridged() -> (LabHost, Flowport) {
-    let host = host(HostOptions::default()).await;
-    let flowport = Flowport::on(&host);
-    flowport.ok(&["add-br", "br0", "--datapath=netdev", "--address=10.0.0.254/24"]).await;
-    (host, flowport)
+    Flowport::bridged(HostOptions::default(), &["--address=10.0.0.254/24"]).await
 }
 
 /// What `to` receives of the frames that `from` sends, by the text in them. An honest packet sent after them marks the
@@ -234,8 +231,7 @@ async fn forged_frames_are_dropped() {
 async fn containers_without_addresses_choose_their_own_but_not_their_mac() {
     let (_host, flowport) = bridged().await;
     let target = Station::attach(&flowport, 3, 0).await;
-    let free = container().await;
-    flowport.ok(&["add-port", "br0", "eth1", &format!("netns:{}", free.name())]).await;
+    let free = flowport.attached(&[]).await;
     let set = output_at(free.path(), "ip", &["address", "add", "10.0.0.8/24", "dev", "eth1"]).await;
     assert!(set.status.success());
     assert!(pings(&free, "10.0.0.3", 3).await && pings(&target.netns, "10.0.0.8", 3).await);

@@ -3,29 +3,18 @@
 
 use std::net::Ipv4Addr;
 
-use flowport::lab::{HostOptions, LabHost, Netns};
+use flowport::lab::{HostOptions, LabHost};
 use flowport_integration::commands::Flowport;
 use flowport_integration::oracle::{output_at, pings, tcp_throughput, vsctl};
 use flowport_integration::wire::{BROADCAST, Wire, contains, ethernet, ipv4};
-use flowport_integration::{DEADLINE, container, host, wait_until};
+use flowport_integration::{DEADLINE, host, wait_until};
 
 /// ICMPv6 types (RFC 4861 section 4).
 const SOLICITATION: u8 = 135;
 const ADVERTISEMENT: u8 = 136;
 
-async fn attached(flowport: &Flowport, words: &[&str]) -> Netns {
-    let netns = container().await;
-    let name = format!("netns:{}", netns.name());
-    flowport.ok(&[&["add-port", "br0", "eth1", &name], words].concat()).await;
-    netns
-}
-
 async fn bridged() -> (LabHost, Flowport) {
-    let host = host(HostOptions::default()).await;
-    let flowport = Flowport::on(&host);
-    let addresses = ["--address=10.0.0.254/24", "--address=fd00::fe/64"];
-    flowport.ok(&[&["add-br", "br0", "--datapath=netdev"], &addresses[..]].concat()).await;
-    (host, flowport)
+    Flowport::bridged(HostOptions::default(), &["--address=10.0.0.254/24", "--address=fd00::fe/64"]).await
 }
 
 fn is_icmpv6(frame: &[u8], kind: u8) -> bool {
@@ -54,7 +43,7 @@ async fn ipv6_works_and_nobody_else_hears_the_neighbours_look_for_each_other() {
     let mut stations = Vec::new();
     for n in 1..=3 {
         let (v4, v6) = (format!("--ipaddress=10.0.0.{n}/24"), format!("--ipaddress=fd00::{n}/64"));
-        stations.push(attached(&flowport, &[&v4, &v6, "--gateway=fd00::fe"]).await);
+        stations.push(flowport.attached(&[&v4, &v6, "--gateway=fd00::fe"]).await);
     }
     let witness = Wire::open(stations[2].path(), "eth1");
     // A link-local address is looked for before it is used.
@@ -81,8 +70,8 @@ async fn ipv6_works_and_nobody_else_hears_the_neighbours_look_for_each_other() {
 #[tokio::test]
 async fn an_ipv6_address_that_was_not_given_leads_nowhere() {
     let (_host, flowport) = bridged().await;
-    let liar = attached(&flowport, &["--ipaddress=fd00::1/64"]).await;
-    let target = attached(&flowport, &["--ipaddress=fd00::2/64"]).await;
+    let liar = flowport.attached(&["--ipaddress=fd00::1/64"]).await;
+    let target = flowport.attached(&["--ipaddress=fd00::2/64"]).await;
     assert!(pings(&liar, "fd00::2", 3).await);
     let add = ["-6", "address", "add", "fd00::66/64", "dev", "eth1", "nodad"];
     assert!(output_at(liar.path(), "ip", &add).await.status.success());
@@ -121,9 +110,9 @@ async fn a_container_on_a_trunk_has_an_interface_in_each_network() {
         trunk.run("ip", &["address", "add", &format!("10.{vlan}.0.1/24"), "dev", device]).await.unwrap();
         trunk.run("ip", &["link", "set", device, "up"]).await.unwrap();
     }
-    let plain = attached(&flowport, &["--ipaddress=10.0.0.2/24"]).await;
-    let ten = attached(&flowport, &["--ipaddress=10.10.0.2/24", "--vlan=10"]).await;
-    let twenty = attached(&flowport, &["--ipaddress=10.20.0.2/24", "--vlan=20"]).await;
+    let plain = flowport.attached(&["--ipaddress=10.0.0.2/24"]).await;
+    let ten = flowport.attached(&["--ipaddress=10.10.0.2/24", "--vlan=10"]).await;
+    let twenty = flowport.attached(&["--ipaddress=10.20.0.2/24", "--vlan=20"]).await;
     for (from, to) in [(&plain, "10.0.0.1"), (&ten, "10.10.0.1"), (&twenty, "10.20.0.1")] {
         wait_until(DEADLINE, "the trunk answers", async || pings(from, to, 1).await).await;
     }

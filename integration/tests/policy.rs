@@ -7,18 +7,12 @@ use std::time::Duration;
 use flowport::lab::{HostOptions, Netns, in_netns};
 use flowport_integration::commands::Flowport;
 use flowport_integration::oracle::{output_at, pings, vsctl};
-use flowport_integration::{container, host};
+use flowport_integration::scene::named;
 
 async fn attached(flowport: &Flowport, n: u8) -> Netns {
-    let netns = container().await;
-    let (name, addresses) = (named(&netns), [format!("10.0.0.{n}/24"), format!("fd00::{n}/64")]);
+    let addresses = [format!("10.0.0.{n}/24"), format!("fd00::{n}/64")];
     let [ipv4, ipv6] = addresses.map(|address| format!("--ipaddress={address}"));
-    flowport.ok(&["add-port", "br0", "eth1", &name, &ipv4, &ipv6]).await;
-    netns
-}
-
-fn named(netns: &Netns) -> String {
-    format!("netns:{}", netns.name())
+    flowport.attached(&[&ipv4, &ipv6]).await
 }
 
 /// Whether `from` gets a word from `to` (10.0.0.`n`) on this port, by TCP.
@@ -53,9 +47,7 @@ fn echoes(client: &UdpSocket, server: &UdpSocket, size: usize) -> bool {
 
 #[tokio::test]
 async fn datagrams_in_fragments_go_as_whole_ones_do() {
-    let host = host(HostOptions::default()).await;
-    let flowport = Flowport::on(&host);
-    flowport.ok(&["add-br", "br0", "--datapath=netdev"]).await;
+    let (_host, flowport) = Flowport::bridged(HostOptions::default(), &[]).await;
     let [web, db, late] =
         [attached(&flowport, 1).await, attached(&flowport, 2).await, attached(&flowport, 3).await];
     flowport.ok(&["set-icc", "br0", "off"]).await;
@@ -98,9 +90,7 @@ async fn datagrams_in_fragments_go_as_whole_ones_do() {
 
 #[tokio::test]
 async fn containers_are_kept_apart_but_for_what_is_allowed() {
-    let host = host(HostOptions::default()).await;
-    let flowport = Flowport::on(&host);
-    flowport.ok(&["add-br", "br0", "--datapath=netdev", "--address=10.0.0.254/24"]).await;
+    let (host, flowport) = Flowport::bridged(HostOptions::default(), &["--address=10.0.0.254/24"]).await;
     let (web, db) = (attached(&flowport, 1).await, attached(&flowport, 2).await);
     assert!(pings(&web, "10.0.0.2", 2).await);
     flowport.ok(&["set-icc", "br0", "off"]).await;

@@ -2,10 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use flowport::lab::{HostOptions, Netns};
-use flowport_integration::oracle::pings;
+use flowport_integration::oracle::{inside, pings};
 use flowport_integration::scene::{By, Scene, named};
 use flowport_integration::{UPLINK, container, two_hosts};
-use tokio::process::Command;
 
 /// Asserts what it exits with, and that its text has these words.
 async fn told(scene: &Scene, command: &str, delivered: bool, words: &[&str]) {
@@ -18,11 +17,6 @@ async fn told(scene: &Scene, command: &str, delivered: bool, words: &[&str]) {
     let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!(json["verdict"]["delivered"], delivered, "{json:#}");
     assert_eq!(json["verdict"]["remedy"].is_null(), delivered, "{json:#}");
-}
-
-async fn inside(netns: &Netns, words: &str) {
-    let output = netns.output(Command::new("ip").args(words.split_whitespace())).await.unwrap();
-    assert!(output.status.success(), "ip {words}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 async fn attached(scene: &Scene, bridge: &str, options: &str) -> Netns {
@@ -110,7 +104,7 @@ async fn packets_that_do_not_arrive() {
     .await;
 
     // What the container really is, not what it was meant to be.
-    inside(&a, "link set eth1 address 02:00:00:00:00:99").await;
+    inside(&a, "ip link set eth1 address 02:00:00:00:00:99").await;
     told(
         &scene,
         &to_b,
@@ -118,20 +112,20 @@ async fn packets_that_do_not_arrive() {
         &["dropped by guard", "sends with MAC 02:00:00:00:00:99", "given 02:42:0a:00:00:01"],
     )
     .await;
-    inside(&a, "link set eth1 address 02:42:0a:00:00:01").await;
-    inside(&a, "addr del 10.0.0.1/24 dev eth1").await;
-    inside(&a, "addr add 10.0.0.77/24 dev eth1").await;
+    inside(&a, "ip link set eth1 address 02:42:0a:00:00:01").await;
+    inside(&a, "ip addr del 10.0.0.1/24 dev eth1").await;
+    inside(&a, "ip addr add 10.0.0.77/24 dev eth1").await;
     told(&scene, &to_b, false, &["dropped by guard", "sends from 10.0.0.77", "given 10.0.0.1"]).await;
     assert!(!pings(&a, "10.0.0.2", 2).await, "and so it is");
-    inside(&a, "addr del 10.0.0.77/24 dev eth1").await;
-    inside(&a, "addr add 10.0.0.1/24 dev eth1").await;
+    inside(&a, "ip addr del 10.0.0.77/24 dev eth1").await;
+    inside(&a, "ip addr add 10.0.0.1/24 dev eth1").await;
     told(&scene, &to_b, true, &[]).await;
     // The way that the container itself chooses.
-    inside(&a, "link add eth2 type veth peer eth3").await;
-    inside(&a, "link set eth2 up").await;
-    inside(&a, "route add 10.0.0.2/32 dev eth2").await;
+    inside(&a, "ip link add eth2 type veth peer eth3").await;
+    inside(&a, "ip link set eth2 up").await;
+    inside(&a, "ip route add 10.0.0.2/32 dev eth2").await;
     told(&scene, &to_b, false, &["not sent to br0", "by its interface eth2, not by eth1"]).await;
-    inside(&a, "link del eth2").await;
+    inside(&a, "ip link del eth2").await;
 
     scene.tool("ovs-ofctl", "-O OpenFlow13 add-flow br0 priority=500,icmp,actions=drop").await;
     told(&scene, &to_b, false, &["not Flowport's", "priority 500, icmp", "ovs-ofctl dump-flows br0 table=0"])
