@@ -120,6 +120,7 @@ pub async fn live_restore(town: &mut Town, with: Signal) -> Healed {
 /// ovs-vswitchd dies, and all flow entries with it, those of others too.
 pub async fn vswitchd(town: &mut Town) -> Healed {
     let watch = Watch::begin(town, everybody(town), Vec::new()).await;
+    town.introduce_to_host(&watch.before).await;
     let seen = town.scene.seen().await;
     let ovs = town.scene.host.ovs_mut();
     let management = management_socket(ovs.rundir(), "br0");

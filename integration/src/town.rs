@@ -150,17 +150,19 @@ impl Town {
             die(std::fs::read_to_string(directory.join(file)).unwrap().trim().parse().unwrap());
         }
         let gone = self.spaces.drain(..).map(|space| space.name().to_owned()).collect();
-        for link in self.scene.host_ends().await {
-            // One that goes with its namespace meanwhile is gone as well.
-            let _ = self.scene.host.run("ip", &["link", "delete", &link]).await;
+        for link in self.scene.links().await.iter().map(|link| &link["link ".len()..]) {
+            // One that goes with its namespace or its peer meanwhile is gone as well.
+            let _ = self.scene.host.run("ip", &["link", "delete", link]).await;
         }
-        assert!(self.scene.host_ends().await.is_empty());
+        // A kernel has this one of itself.
+        assert_eq!(self.scene.links().await, BTreeSet::from(["link lo".to_owned()]));
         gone
     }
 
     /// What comes before Docker starts again, in the order of systemd.
     pub async fn boot(&mut self) {
         self.scene.host.ovs_mut().start_ovsdb().await.unwrap();
+        self.place_foreign_links().await;
         self.scene.host.ovs_mut().start_vswitchd().await.unwrap();
         self.place_foreign_flows().await;
         self.scene.start_daemon().await;
@@ -192,18 +194,24 @@ impl Town {
     /// Things that are not Flowport's, some of which look a bit like it.
     async fn place_foreign(&self) {
         self.scene.done("add-br plain0 --datapath=netdev --plain").await;
+        // One without a MAC would have another one when the host starts again.
         self.scene
             .tool(
                 "ovs-vsctl",
                 "add-br other -- set bridge other datapath_type=netdev external_ids:of=them \
                  -- add-port other theirs0 -- set interface theirs0 type=internal \
                  -- add-port plain0 theirs4 -- set interface theirs4 type=internal \
-                 -- add-port br0 theirs1 -- set interface theirs1 type=internal external_ids:of=them \
+                 -- add-port br0 theirs1 -- set interface theirs1 type=internal mac=\"02:00:00:00:00:f1\" external_ids:of=them \
                  external_ids:container_iface=no",
             )
             .await;
-        self.scene.tool("ip", "link add theirs2 type veth peer name theirs3").await;
+        self.place_foreign_links().await;
         self.place_foreign_flows().await;
+    }
+
+    /// Links of others, which the kernel forgets when it ends.
+    async fn place_foreign_links(&self) {
+        self.scene.tool("ip", "link add theirs2 type veth peer name theirs3").await;
     }
 
     /// Flow entries and groups of others, which ovs-vswitchd forgets when it ends.
@@ -244,6 +252,16 @@ impl Town {
                 assert!(output.status.success(), "{output:?}");
             }
         }
+    }
+
+    /// Has the host know the MAC of the namespace that pings it. It forgets when the link of br0 has no carrier, and asks
+    /// once a second only.
+    pub async fn introduce_to_host(&self, before: &State) {
+        let nth = 1 % self.spaces.len();
+        let mac = before.inside[self.spaces[nth].name()].split_whitespace().next().unwrap_or_default();
+        let (address, mac) = (format!("10.0.0.{}", nth + 1), mac.trim_matches('"'));
+        let words = format!("neigh replace {address} lladdr {mac} dev br0 nud permanent");
+        self.scene.tool("ip", &words).await;
     }
 
     /// Namespaces that ping without end: each other, some by IPv4, one by IPv6, and the host.

@@ -7,7 +7,7 @@ use flowport::model::Owner;
 use flowport_integration::scene::named;
 use flowport_integration::{container, unique};
 
-use crate::wishes::{Bridges, Home, Port, SECOND, SECOND_ADDRESS, TUNNEL, rule};
+use crate::wishes::{Bridges, Home, Port, SECOND, SECOND_ADDRESS, Second, TUNNEL, rule};
 use crate::{MOST, NETWORKS, PATIENCE, Part, Soak};
 
 /// What a command came to.
@@ -179,10 +179,11 @@ impl Soak {
                 Some(format!("disallow br0 {gone}"))
             }
             4 => {
-                bridges.second = !bridges.second;
-                Some(match bridges.second {
-                    true => format!("add-br {SECOND} --datapath=netdev --address={SECOND_ADDRESS}/24"),
-                    false => format!("del-br {SECOND}"),
+                let is_there = bridges.second == Second::There;
+                bridges.second = if is_there { Second::Absent } else { Second::There };
+                Some(match is_there {
+                    true => format!("del-br {SECOND}"),
+                    false => format!("add-br {SECOND} --datapath=netdev --address={SECOND_ADDRESS}/24"),
                 })
             }
             _ if bridges.tunnel => None,

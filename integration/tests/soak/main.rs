@@ -81,7 +81,7 @@ impl Soak {
             town,
             dice: Dice::new(seed),
             homes: Vec::new(),
-            bridges: Bridges::default(),
+            bridges: Bridges::bare(),
             maybe: None,
             dead: BTreeSet::new(),
             next_address: 1,
@@ -103,7 +103,7 @@ impl Soak {
 
     /// One thing that happens.
     async fn step(&mut self) {
-        match self.dice.roll(22) {
+        match self.dice.roll(23) {
             0..=5 => self.attach().await,
             6..=8 => self.detach().await,
             9 => self.move_port().await,
@@ -113,7 +113,7 @@ impl Soak {
             14 => self.sabotage().await,
             15..=17 => self.change_bridges().await,
             18 => self.remove_tunnel().await,
-            19 => self.raise().await,
+            19..=20 => self.raise().await,
             _ => drop(self.kill_some().await),
         }
     }

@@ -40,19 +40,32 @@ impl Home {
     }
 }
 
+/// A bridge with a row, a link, and an address on it; or none of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Second {
+    There,
+    Absent,
+    Half,
+}
+
 /// What bridges are to have beside containers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Bridges {
     /// Networks whose containers are kept apart.
     pub(crate) apart: BTreeSet<u16>,
     /// Who may nevertheless, as [`rule`] writes it.
     pub(crate) rules: BTreeSet<String>,
     pub(crate) tunnel: bool,
-    /// Whether there is another bridge, where the host has an address.
-    pub(crate) second: bool,
+    /// The other bridge, where the host has an address.
+    pub(crate) second: Second,
 }
 
 impl Bridges {
+    /// None of it.
+    pub(crate) fn bare() -> Self {
+        Self { apart: BTreeSet::new(), rules: BTreeSet::new(), tunnel: false, second: Second::Absent }
+    }
+
     /// What is there.
     pub(crate) async fn observed(scene: &Scene) -> Self {
         let names = scene.tool("ovs-vsctl", "--no-wait --columns=name -f csv --no-headings list port").await;
@@ -67,7 +80,11 @@ impl Bridges {
             apart: apart.collect(),
             rules: rules.map(str::to_owned).collect(),
             tunnel: names.contains(TUNNEL),
-            second: names.contains(SECOND) && has_its_address(scene).await,
+            second: match (names.contains(SECOND), has_link(scene).await) {
+                (true, Some(true)) => Second::There,
+                (false, None) => Second::Absent,
+                _ => Second::Half,
+            },
         }
     }
 
@@ -87,11 +104,11 @@ pub(crate) fn rule(from: &str, to: &str, traffic: &str) -> String {
     format!("{} {} {traffic}", kept(from), kept(to))
 }
 
-async fn has_its_address(scene: &Scene) -> bool {
+/// Whether the link of the other bridge, if there is one, is up and has its address.
+async fn has_link(scene: &Scene) -> Option<bool> {
     let links = ip_at(scene.host.netns().path(), &["address"]).await;
-    links.as_array().unwrap().iter().any(|link| {
-        let up = link["flags"].as_array().is_some_and(|flags| flags.iter().any(|flag| flag == "UP"));
-        let addresses = link["addr_info"].as_array().cloned().unwrap_or_default();
-        link["ifname"] == SECOND && up && addresses.iter().any(|address| address["local"] == SECOND_ADDRESS)
-    })
+    let link = links.as_array().unwrap().iter().find(|link| link["ifname"] == SECOND)?;
+    let up = link["flags"].as_array().is_some_and(|flags| flags.iter().any(|flag| flag == "UP"));
+    let addresses = link["addr_info"].as_array().cloned().unwrap_or_default();
+    Some(up && addresses.iter().any(|address| address["local"] == SECOND_ADDRESS))
 }
