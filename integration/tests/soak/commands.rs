@@ -132,7 +132,7 @@ impl Soak {
         let came = self.command(&words, None).await;
         let port = self.homes[nth].ports.get_mut(&interface).unwrap();
         match came {
-            Came::Done => port.vlan = vlan,
+            Came::Done => port.move_to(vlan),
             Came::Refused => {}
             Came::Unsure => port.unsure = true,
         }

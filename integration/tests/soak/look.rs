@@ -180,7 +180,10 @@ impl Soak {
             home.ports.retain(|interface, port| {
                 let link = EndpointId::of(&owner, &interface.parse().unwrap()).host_link();
                 match records.get(&link) {
-                    Some(vlan) => (port.vlan, port.unsure) = (*vlan, false),
+                    Some(vlan) => {
+                        port.move_to(*vlan);
+                        port.unsure = false;
+                    }
                     None => assert!(port.unsure),
                 }
                 !port.unsure

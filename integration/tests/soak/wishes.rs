@@ -34,6 +34,14 @@ pub(crate) struct Port {
     pub(crate) unsure: bool,
 }
 
+impl Port {
+    /// A network that comes without a tag does not come with one.
+    pub(crate) fn move_to(&mut self, vlan: u16) {
+        self.vlan = vlan;
+        self.trunks.retain(|tagged| *tagged != vlan);
+    }
+}
+
 impl Home {
     pub(crate) fn endpoint(&self, interface: &str) -> EndpointId {
         EndpointId::of(&self.owner, &interface.parse().unwrap())
