@@ -56,6 +56,7 @@ impl Watch {
     async fn begin(town: &Town, touched: Vec<Pinger>, beside: Vec<Pinger>) -> Self {
         Town::talk(&touched).await;
         Town::talk(&beside).await;
+        assert_eq!(town.scene.ports().await.len(), town.spaces.len() + town.names.len());
         Self { before: town.state().await, touched, beside }
     }
 
