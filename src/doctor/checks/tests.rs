@@ -97,6 +97,22 @@ fn attachment(name: &str, address: &str) -> Attachment {
     }
 }
 
+fn without_gateway(name: &str, address: &str) -> Attachment {
+    Attachment { gateways: vec![], ..attachment(name, address) }
+}
+
+/// This host and a container of IPv6 on br0, which it routes for.
+fn ipv6(facts: &mut Facts) {
+    facts.addresses.extend([address(2, "fd00::fe/64"), address(2, "fe80::fe/64"), address(3, "fe80::3/64")]);
+    facts.routes.extend([route("fd00::/64", 2), route("fe80::/64", 2), route("fe80::/64", 3)]);
+    let six = Attachment { gateways: vec!["fd00::fe".parse().unwrap()], ..attachment("six", "fd00::6/64") };
+    attach(facts, six);
+}
+
+fn net(address: &str) -> IpNet {
+    address.parse().unwrap()
+}
+
 /// With its link, its interface inside, its row and its flow entry.
 fn attach(facts: &mut Facts, attachment: Attachment) {
     let index = u32::try_from(facts.links.len()).unwrap() + 1;
@@ -180,6 +196,11 @@ fn nothing_is_wrong_with_a_healthy_host() {
     underlay(&mut joined);
     tunnel(&mut joined, "t1", "192.0.2.2", Some(("br-u", 1550)));
     assert_eq!(findings(&joined), [], "with a tunnel");
+    let mut both = healthy();
+    ipv6(&mut both);
+    attach(&mut both, without_gateway("local", "fe80::1/64"));
+    attach(&mut both, without_gateway("example", "2001:db8::1/64"));
+    assert_eq!(findings(&both), [], "with IPv6");
     assert_eq!(findings(&Facts::default()), [], "with nothing on it");
 }
 
@@ -318,6 +339,34 @@ const CASES: &[Case] = &[
     ),
     (
         |f| {
+            let own = first(f).attachment.as_ref().unwrap().mac.link_local();
+            let inside = first_inside(f);
+            inside.addresses.extend([IpNet::from(IpAddr::from(own)), net("fd00::9/64")]);
+        },
+        "port-inside",
+        Problem,
+        &["the address fd00::9/64", "not given"],
+    ),
+    (
+        |f| first_inside(f).addresses.push("fe80::1234/64".parse().unwrap()),
+        "port-inside",
+        Problem,
+        &["the address fe80::1234/64", "not given"],
+    ),
+    (
+        |f| {
+            ipv6(f);
+            let c = attachment("c", "fd00::3/64");
+            attach(f, c.clone());
+            let inside = f.inside.get_mut(&c.endpoint()).unwrap();
+            inside.addresses.extend([net("10.0.0.7/24"), net("169.254.9.9/16")]);
+        },
+        "port-inside",
+        Problem,
+        &["eth1 of netns:c has the address 10.0.0.7/24", "not given"],
+    ),
+    (
+        |f| {
             let alias = Some("flowport: eth1 of web".to_owned());
             f.links.push(Link { name: "fp800000000001".into(), alias, ..Link::default() });
         },
@@ -368,6 +417,15 @@ const CASES: &[Case] = &[
         "ip-forwarding",
         Problem,
         &["10.0.0.254", "sysctl -w net.ipv4.ip_forward=1"],
+    ),
+    (
+        |f| {
+            ipv6(f);
+            f.forwarding.ipv6 = false;
+        },
+        "ip-forwarding",
+        Problem,
+        &["gateway fd00::fe", "sysctl -w net.ipv6.conf.all.forwarding=1"],
     ),
     (
         |f| f.addresses[1] = address(2, "10.0.0.253/24"),
@@ -434,9 +492,7 @@ const CASES: &[Case] = &[
     ),
     (
         |f| {
-            let mut other = attachment("c", "10.9.0.1/24");
-            other.gateways.clear();
-            attach(f, other);
+            attach(f, without_gateway("c", "10.9.0.1/24"));
             f.routes.push(route("10.9.0.0/24", 3));
         },
         "host-route",
@@ -445,13 +501,43 @@ const CASES: &[Case] = &[
     ),
     (
         |f| {
-            let mut other = attachment("c", "173.16.1.2/24");
-            other.gateways.clear();
-            attach(f, other);
+            ipv6(f);
+            f.routes.extend([route("::/0", 3), route("fd00::/48", 3)]);
         },
+        "host-route",
+        Problem,
+        &["fd00::/64 of eth1 of netns:six overlaps", "fd00::/48 by eth0"],
+    ),
+    (
+        |f| {
+            attach(f, without_gateway("c", "fd09::1/64"));
+            f.routes.push(route("fd09::/64", 3));
+        },
+        "host-route",
+        Hint,
+        &["fd09::/64 of eth1 of netns:c overlaps"],
+    ),
+    (
+        |f| attach(f, without_gateway("c", "173.16.1.2/24")),
         "public-address",
         Problem,
         &["eth1 of netns:c have public addresses of 173.16.1.0/24", "172.16.0.0/12"],
+    ),
+    (
+        |f| attach(f, without_gateway("c", "2a00:1::2/64")),
+        "public-address",
+        Problem,
+        &["eth1 of netns:c have public addresses of 2a00:1::/64", "fd00::/8"],
+    ),
+    (
+        // This host is in the Internet of IPv6, and may have been given more.
+        |f| {
+            f.addresses.push(address(3, "2a00:2::1/64"));
+            attach(f, without_gateway("c", "2a00:1::2/64"));
+        },
+        "public-address",
+        Hint,
+        &["2a00:1::/64"],
     ),
     (
         |f| {
