@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::doctor::{self, DaemonSeen};
 use crate::openflow::read_counters;
 use crate::ovsdb::{Address, Database, ShownBridge, ShownPort};
 use crate::place;
@@ -19,19 +20,41 @@ pub(super) struct ShowArgs {
     bridge: Option<String>,
 }
 
+/// How long the daemon may take to tell whether it rules; whether it answers at all is for `doctor` to find out.
+const DAEMON_TIME: Duration = Duration::from_secs(1);
+
 pub(super) fn show(global: &Global, args: &ShowArgs) -> Result<(), Failure> {
-    let mut bridges = output::runtime()?.block_on(read(&global.db()?, global.timeout()))?;
+    let db = global.db()?;
+    let (bridges, daemon) = output::runtime()?.block_on(async {
+        let daemon = doctor::daemon(&global.socket, global.timeout().min(DAEMON_TIME));
+        tokio::join!(read(&db, global.timeout()), daemon)
+    });
+    let mut bridges = bridges?;
     if let Some(name) = &args.bridge {
         bridges.retain(|bridge| bridge.name == *name);
         if bridges.is_empty() {
             return Err(Refused::no_such_bridge(name).into());
         }
     }
+    // A list of bridges has no place for the daemon; `doctor --json` has.
     if global.json {
         return output::print_json(&bridges);
     }
-    output::print(&table(&bridges, columns::limit()));
+    let limit = columns::limit();
+    output::print(&format!("{}{}", table(&bridges, limit), warning(&daemon, limit)));
     Ok(())
+}
+
+/// A line behind the bridges: what they show may be nobody's to keep.
+fn warning(daemon: &DaemonSeen, limit: Option<usize>) -> String {
+    match daemon {
+        DaemonSeen::Answers { passive: true, .. } => columns::folded(
+            "! the daemon changes nothing, without the lock of the database: see `flowport doctor`",
+            2,
+            limit,
+        ),
+        _ => String::new(),
+    }
 }
 
 async fn read(db: &Address, timeout: Duration) -> Result<Vec<ShownBridge>, Failure> {
@@ -252,5 +275,16 @@ mod tests {
         for word in [&path, &"x".repeat(200), &"y".repeat(100), &format!("vxlan to {}", &IPV6[..38])] {
             assert!(whole.contains(&unbroken(word)), "{word} is not in {text}");
         }
+    }
+
+    #[test]
+    fn a_daemon_that_changes_nothing_is_told_of() {
+        let answers = |passive| DaemonSeen::Answers { outdated: false, passive };
+        let text = warning(&answers(true), Some(80));
+        assert!(
+            text.starts_with("! the daemon changes nothing") && text.lines().all(|line| line.len() <= 80)
+        );
+        assert_eq!(warning(&answers(false), Some(80)), "");
+        assert_eq!(warning(&DaemonSeen::Absent, Some(80)), "");
     }
 }

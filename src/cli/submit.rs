@@ -78,6 +78,8 @@ fn ask(
             Answer::Progress(progress) => bar.show(progress),
             Answer::Done(outcome) => return Ok(outcome),
             Answer::Refused(refused) => return Err(refused),
+            // Nobody asked.
+            Answer::Ruling(_) => {}
         }
     }
     Err(lost(io::ErrorKind::UnexpectedEof.into()))

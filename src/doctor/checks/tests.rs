@@ -16,7 +16,7 @@ use crate::ovsdb::{Survey, SurveyedBridge, SurveyedPort};
 /// A host on which nothing is wrong: a managed userspace bridge br0 with the host as its gateway, and a and b on it.
 fn healthy() -> Facts {
     let mut facts = Facts {
-        daemon: DaemonSeen::Answers { outdated: false },
+        daemon: DaemonSeen::Answers { outdated: false, passive: false },
         docker: EngineSeen::Answers(EngineInfo { version: "20.10.24".into(), live_restore: true }),
         forwarding: Forwarding { ipv4: true, ipv6: true },
         links: vec![
@@ -223,7 +223,13 @@ const CASES: &[Case] = &[
     (|f| f.daemon = DaemonSeen::Dead { socket: "/s".into() }, "daemon", Problem, &["/s has died"]),
     (|f| f.daemon = DaemonSeen::Silent { socket: "/s".into() }, "daemon", Problem, &["restart"]),
     (|f| f.daemon = DaemonSeen::Denied { socket: "/s".into() }, "daemon", Problem, &["run as root"]),
-    (|f| f.daemon = DaemonSeen::Answers { outdated: true }, "daemon", Hint, &["replaced"]),
+    (|f| f.daemon = DaemonSeen::Answers { outdated: true, passive: false }, "daemon", Hint, &["replaced"]),
+    (
+        |f| f.daemon = DaemonSeen::Answers { outdated: false, passive: true },
+        "daemon-passive",
+        Problem,
+        &["changes nothing", "another Flowport", "systemctl stop flowport"],
+    ),
     (|f| vswitchd(f).version = "3.0.1".into(), "vswitchd-version", Hint, &["3.0.1", "3.1.0", "restart"]),
     (
         |f| {
@@ -655,6 +661,7 @@ fn without_open_vswitch_that_is_all_there_is_to_say() {
     let mut facts = healthy();
     let line = "ovsdb-server is not running (no answer on unix:/x): start it with `systemctl start openvswitch-switch`";
     facts.ovs.database = Err(line.into());
+    facts.daemon = DaemonSeen::Answers { outdated: false, passive: true };
     facts.ovs.vswitchd = Err("ovs-vswitchd is not running: start it".into());
     let found = findings(&facts);
     let checks: Vec<_> = found.iter().map(|finding| finding.check).collect();
