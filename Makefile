@@ -25,7 +25,7 @@ demo: can-be-root deps ## the main job in a private lab on this machine; install
 	$(CARGO) build --release --bin flowport
 	$(SUDO) $(CURDIR)/target/release/flowport demo
 
-test: can-be-root deps test-unit test-root ## all tests
+test: can-be-root deps test-unit test-root ## the tests, but for conformance, soak, test-deb and test-kernel
 
 deps: ## install what demo and tests need (Debian, Ubuntu); starts no service
 	@.ci/deps

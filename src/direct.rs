@@ -1,6 +1,6 @@
 //! One intent, carried out by the command itself because no daemon runs.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -28,8 +28,10 @@ pub async fn carry_out(
     timeout: Duration,
     on_progress: impl Fn(Progress),
 ) -> Result<Outcome, Refused> {
+    let deadline = Instant::now() + timeout;
+    let left = || deadline.saturating_duration_since(Instant::now());
     let database = Database::connect(db, timeout).await?;
-    let lock = database.lock(timeout).await?;
+    let lock = database.lock(left()).await?;
     let shells = Shells {
         database,
         netlink: Netlink::open(),
@@ -43,7 +45,7 @@ pub async fn carry_out(
     let frontend = Frontend::new(shells, Docker::connect(), handle.clone()).interruptible(interrupted);
     let (progress, mut news) = mpsc::channel(PROGRESS_DEPTH);
 
-    let carried_out = frontend.carry_out(intent, timeout, progress);
+    let carried_out = frontend.carry_out(intent, left(), progress);
     tokio::pin!(carried_out);
     let reconciler = reconciler.run();
     tokio::pin!(reconciler);

@@ -72,17 +72,18 @@ impl Frontend {
             Intent::AddPorts { ports } => {
                 self.check_vswitchd(ports.iter().filter_map(|port| port.bridge.as_ref())).await?;
                 self.check_host_addresses(&ports).await?;
-                Change::Attach(self.unless_interrupted(self.attachments(ports)).await??)
+                Change::Attach(self.looked_up(self.attachments(ports), deadline).await??)
             }
             Intent::DelPort { bridge, interface, container } => {
-                let selected = self.selected(bridge, Some(interface), vec![container]);
+                let selected = self.selected(bridge, Some(interface), vec![container], deadline);
                 Change::Detach(self.unless_interrupted(selected).await?)
             }
             Intent::DelPorts { bridge, containers } => {
-                Change::Detach(self.unless_interrupted(self.selected(bridge, None, containers)).await?)
+                let selected = self.selected(bridge, None, containers, deadline);
+                Change::Detach(self.unless_interrupted(selected).await?)
             }
             Intent::SetVlan { bridge, interface, container, vlan } => {
-                let sandbox = self.unless_interrupted(look_up(&self.docker, &container)).await??;
+                let sandbox = self.looked_up(look_up(&self.docker, &container), deadline).await??;
                 let containers = vec![(container, Some(sandbox.owner.clone()))];
                 Change::SetVlan(Selected { bridge, interface: Some(interface), containers }, vlan, sandbox)
             }
@@ -128,19 +129,35 @@ impl Frontend {
         }
     }
 
+    /// What comes of looking containers up, unless Docker lets us wait until the deadline.
+    async fn looked_up<T>(&self, look_up: impl Future<Output = T>, deadline: Instant) -> Result<T, Refused> {
+        let looked_up = tokio::time::timeout_at(deadline.into(), look_up);
+        self.unless_interrupted(looked_up).await?.map_err(|_| {
+            Refused::other(
+                "timed out (--timeout gives longer): Docker has not answered: \
+                 does it hang? see `systemctl status docker`",
+            )
+        })
+    }
+
     async fn attachments(&self, ports: Vec<AddPort>) -> Result<Vec<(Attachment, Sandbox)>, Refused> {
         let lookups = ports.into_iter().map(|port| attachment(self.docker.clone(), port));
         stream::iter(lookups).buffered(LOOKUPS_AT_ONCE).try_collect().await
     }
 
-    /// Containers that are gone cannot be looked up, but their ports can still be taken away by name.
+    /// Containers that are gone cannot be looked up, nor any when Docker hangs, but their ports can still be taken away by
+    /// name: half of the time is left for that.
     async fn selected(
         &self,
         bridge: LinkName,
         interface: Option<LinkName>,
         containers: Vec<ContainerRef>,
+        deadline: Instant,
     ) -> Selected {
-        let lookups = containers.into_iter().map(|container| with_owner(self.docker.clone(), container));
+        let now = Instant::now();
+        let until = now + deadline.saturating_duration_since(now) / 2;
+        let lookups =
+            containers.into_iter().map(|container| with_owner(self.docker.clone(), container, until));
         let containers = stream::iter(lookups).buffered(LOOKUPS_AT_ONCE).collect().await;
         Selected { bridge, interface, containers }
     }
@@ -198,10 +215,15 @@ async fn attachment(docker: Docker, port: AddPort) -> Result<(Attachment, Sandbo
 }
 
 /// Whose container it is, if that can be told without its running.
-async fn with_owner(docker: Docker, container: ContainerRef) -> (ContainerRef, Option<Owner>) {
+async fn with_owner(
+    docker: Docker,
+    container: ContainerRef,
+    until: Instant,
+) -> (ContainerRef, Option<Owner>) {
     let owner = match &container {
         ContainerRef::Docker(name) => {
-            docker.container(name).await.ok().map(|found| Owner::from(found.id.as_str()))
+            let found = tokio::time::timeout_at(until.into(), docker.container(name)).await;
+            found.ok().and_then(Result::ok).map(|found| Owner::from(found.id.as_str()))
         }
         ContainerRef::Netns(path) => Some(Owner::netns(path)),
         ContainerRef::Pid(_) => None,

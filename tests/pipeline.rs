@@ -49,7 +49,7 @@ fn scene() -> (Vec<Flow>, Vec<Group>) {
         Uplink { port: PortNo(6), kind: UplinkKind::Access(vlan(10)), is_tunnel: false },
         Uplink { port: TUNNEL, kind: UplinkKind::Keyed, is_tunnel: true },
     ];
-    flows.extend(bridge_flows(&[host], &uplinks, &[vlan(0), vlan(10), vlan(20)]).unwrap());
+    flows.extend(bridge_flows(&[host], &uplinks, &[vlan(0), vlan(10), vlan(20)], true).unwrap());
     let mut groups = Vec::new();
     for (id, hosts, open, members) in [
         (0, BTreeSet::from([PortNo::LOCAL]), vec![], vec![1, 2, PortNo::LOCAL.0]),
@@ -326,7 +326,7 @@ fn an_endpoint_speaks_ipv6_for_itself_alone() {
 fn a_trunk_carries_tagged_networks_beside_the_untagged_one() {
     let mut switch = Switch::start(&[3]);
     let networks = [vlan(0), vlan(10), vlan(20)];
-    let mut flows = bridge_flows(&[], &[], &networks).unwrap();
+    let mut flows = bridge_flows(&[], &[], &networks, true).unwrap();
     let trunk = Attachment { trunks: vec![vlan(10), vlan(20)], ..attachment("a", &["10.0.0.1/24"], 0) };
     flows.extend(endpoint_flows(&trunk, PortNo(1)).unwrap());
     flows.extend(endpoint_flows(&attachment("b", &["10.0.0.2/24"], 0), PortNo(2)).unwrap());
@@ -371,7 +371,7 @@ fn more_members_than_a_group_holds_are_reached_by_a_chain() {
     let mut flows = network_flows(&network, &[]).unwrap();
     let groups = network.groups();
     assert_eq!(groups.len(), 1 + 2600usize.div_ceil(64), "a root and its parts");
-    flows.extend(bridge_flows(&[], &[], &[vlan(0)]).unwrap());
+    flows.extend(bridge_flows(&[], &[], &[vlan(0)], true).unwrap());
     flows.extend(endpoint_flows(&attachment("a", &["10.0.0.1/24"], 0), PortNo(1)).unwrap());
     switch.install(&flows, &groups);
     switch.trace(&ip("p1", A, BROADCAST, "10.0.0.1")).goes_to(&["p1500", "p2", "p2500"]);
@@ -420,7 +420,7 @@ fn containers_that_are_kept_apart_talk_as_the_rules_allow() {
     });
     let uplinks = [Uplink { port: PortNo(5), kind: UplinkKind::Trunk, is_tunnel: false }];
     let host = Member { port: PortNo::LOCAL, vlan: vlan(0), mac: Some(mac(HOST)) };
-    let mut flows = bridge_flows(&[host], &uplinks, &[vlan(0)]).unwrap();
+    let mut flows = bridge_flows(&[host], &uplinks, &[vlan(0)], true).unwrap();
     for (attachment, port) in &parties {
         flows.extend(endpoint_flows(attachment, *port).unwrap());
     }

@@ -8,11 +8,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use flowport::model::{Attachment, LinkName, Policy, Sandbox, TunnelKind, Vlan};
+use flowport::pipeline::Flow;
 use flowport::plan;
 use flowport::state::{
-    Bridge, BridgePort, Datapath, Desired, FlowChanges, Observed, PortKind, PortRow, Scope, TunnelPort,
+    Bridge, BridgePort, Datapath, Desired, FlowChanges, Installed, Observed, PortKind, PortRow, Scope,
+    TunnelPort,
 };
-use flowport_openflow::{Action, Bucket, FlowMod, GroupId, GroupMod, GroupType, Match, PortNo};
+use flowport_openflow::{Action, Bucket, FlowMod, GroupId, GroupMod, GroupType, Instruction, Match, PortNo};
 use flowport_ovsdb::Uuid;
 
 use support::{Switch, TUNNEL, attachment, mac};
@@ -131,6 +133,61 @@ fn what_is_installed_reads_back_without_a_difference() {
     assert!(changes.deleted_flows.is_empty() && changes.modified_flows.is_empty());
     assert_eq!(changes.added_groups.len(), 6, "of members of four networks, and of those not known in two");
     assert_eq!(changes.endpoints().len(), 6);
+    assert_eq!(changes.added_meters.len(), 16);
+}
+
+#[test]
+fn meters_that_somebody_changes_are_put_right_and_those_of_others_stay() {
+    let mut switch = switch();
+    switch.ovs.ofctl(&["add-meter", "br0", "meter=7,pktps,band=type=drop,rate=9"]);
+    // Of each its line and that of its band, in whatever order.
+    let meters = |switch: &Switch| {
+        let text = switch.ovs.ofctl(&["dump-meters", "br0"]);
+        let meters = text.split("meter=").skip(1).map(|meter| meter.trim().to_owned());
+        meters.collect::<BTreeSet<String>>()
+    };
+    let (desired, mut observed) = world(endpoints());
+    converge(&mut switch, &desired, &mut observed);
+    let before = meters(&switch);
+    assert_eq!(before.len(), 17, "{before:?}");
+    assert!(before.contains("7 pktps bands=\ntype=drop rate=9"), "{before:?}");
+
+    // The entries that name it stay.
+    switch.ovs.ofctl(&["mod-meter", "br0", "meter=61441,pktps,band=type=drop,rate=1"]);
+    let changes = converge(&mut switch, &desired, &mut observed);
+    assert_eq!((changes.modified_meters.len(), changes.len()), (1, 0), "{changes:#?}");
+    assert_eq!(meters(&switch), before);
+    // With a meter go the entries that name it.
+    switch.ovs.ofctl(&["del-meter", "br0", "meter=61442"]);
+    let changes = converge(&mut switch, &desired, &mut observed);
+    assert_eq!((changes.added_meters.len(), changes.added_flows.len()), (1, 2), "{changes:#?}");
+    assert_eq!(meters(&switch), before);
+}
+
+#[test]
+fn what_a_bridge_cannot_meter_goes_without() {
+    let (desired, mut observed) = world(endpoints());
+    observed.datapaths.insert(bridge(), Datapath::Read(Installed::default()));
+    let changes = plan::flows(&desired, &observed, &bridge()).unwrap().unwrap();
+    assert!(changes.added_meters.is_empty());
+    let metered = |flow: &Flow| flow.instructions.iter().any(|does| matches!(does, Instruction::Meter(_)));
+    assert!(!changes.added_flows.iter().any(metered));
+}
+
+#[test]
+fn what_was_planned_for_something_else_is_refused_whole() {
+    let mut switch = switch();
+    let (mut desired, mut observed) = world(endpoints());
+    converge(&mut switch, &desired, &mut observed);
+    let (b, _) = endpoints().remove(1);
+    desired.attachments.remove(&b.endpoint());
+    let changes = planned(&mut switch, &desired, &mut observed);
+    let group = changes.modified_groups[0].id;
+    switch.ovs.ofctl(&["del-groups", "br0", &format!("group_id={}", group.0)]);
+    let before = switch.installed();
+    switch.refuses(&changes);
+    assert_eq!(switch.installed(), before);
+    converge(&mut switch, &desired, &mut observed);
 }
 
 #[test]

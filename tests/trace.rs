@@ -19,7 +19,7 @@ fn switch() -> Switch {
     let host =
         Member { port: PortNo::LOCAL, vlan: 0.try_into().unwrap(), mac: Some(mac("02:00:00:00:00:fe")) };
     let uplinks = [Uplink { port: TUNNEL, kind: UplinkKind::Keyed, is_tunnel: true }];
-    flows.extend(bridge_flows(&[host], &uplinks, &[0.try_into().unwrap()]).unwrap());
+    flows.extend(bridge_flows(&[host], &uplinks, &[0.try_into().unwrap()], true).unwrap());
     switch.install(&flows, &[]);
     switch
 }

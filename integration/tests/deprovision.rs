@@ -384,10 +384,15 @@ async fn a_port_of_the_real_ovs_docker_is_adopted() {
 async fn a_port_that_ovs_docker_makes_beside_the_daemon_stays_until_its_container_goes() {
     let place = docker_place(&[]).await;
     let engine = place.host.docker().unwrap();
-    let web = engine.run_container("web", "busybox", "none", &["sleep", "600"]).await.unwrap();
-    let args = ["add-port", "br0", "eth1", web.id.as_str(), "--ipaddress=10.0.0.1/24"];
+    engine.run_container("web", "busybox", "none", &["sleep", "600"]).await.unwrap();
+    // The script marks its port with the word that it was given.
+    let args = ["add-port", "br0", "eth1", "web", "--ipaddress=10.0.0.1/24"];
     let made = place.flowport.with_program(Path::new("/usr/bin/ovs-docker")).output(&args).await;
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let forwards = async || pings_from(&place, "web", "10.0.0.9").await;
+    wait_until(DEADLINE, "its MAC is known", forwards).await;
+    docker(&place.host, &["restart", "-t", "0", "web"]).await;
+    wait_until(DEADLINE, "it is there again after a restart", forwards).await;
     // The daemon plans at least once more before this is answered.
     let other = container().await;
     place.flowport.ok(&["add-port", "br0", "eth1", &named(&other), "--ipaddress=10.0.0.2/24"]).await;

@@ -66,6 +66,35 @@ async fn flow_entries_and_groups_that_somebody_deletes_come_back() {
     }
 }
 
+/// A part of a group is named by no flow entry, so that none is missing without it.
+#[tokio::test]
+async fn a_part_of_a_group_that_somebody_deletes_holds_up_nobody() {
+    let scene = Scene::start(HostOptions::default(), By::Daemon).await;
+    let mut containers = Vec::new();
+    for _ in 0..67 {
+        containers.push(container().await);
+    }
+    let line = |(nth, container): (usize, &Netns)| {
+        let (name, address) = (named(container), format!("10.0.0.{}/24", nth + 1));
+        format!(r#"{{"bridge":"br0","interface":"eth1","container":"{name}","ipaddress":"{address}"}}"#)
+    };
+    let lines: Vec<String> = containers[1..].iter().enumerate().map(line).collect();
+    let said = scene.add_ports(&lines).await;
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    let groups = ofctl(&scene.host, &["dump-groups", "br0"]).await;
+    let parts = groups.lines().filter(|line| line.contains("output:"));
+    let ids = parts.filter_map(|line| line.split("group_id=").nth(1)?.split(',').next());
+    let all: Vec<&str> = ids.collect();
+    assert!(all.len() > 1, "{groups}");
+    for id in all {
+        ofctl(&scene.host, &["del-groups", "br0", &format!("group_id={id}")]).await;
+    }
+    scene.done(&format!("add-port br0 eth1 {} --ipaddress=10.0.0.200/24", named(&containers[0]))).await;
+    assert!(pings(&containers[0], "10.0.0.1", 3).await);
+    let now = ofctl(&scene.host, &["dump-groups", "br0"]).await;
+    assert_eq!(now.lines().count(), groups.lines().count(), "{now}");
+}
+
 #[tokio::test]
 async fn the_database_may_go_and_come_back() {
     let mut scene = Scene::start(HostOptions::default(), By::Daemon).await;

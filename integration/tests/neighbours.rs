@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 use std::net::Ipv4Addr;
+use std::time::Instant;
 
 use flowport::lab::{HostOptions, LabHost};
 use flowport_integration::commands::Flowport;
 use flowport_integration::oracle::{output_at, pings, tcp_throughput, vsctl};
-use flowport_integration::wire::{BROADCAST, Wire, contains, ethernet, ipv4};
+use flowport_integration::wire::{BROADCAST, Wire, arp, contains, ethernet, ipv4, is_arp_request_for};
 use flowport_integration::{DEADLINE, host, wait_until};
 
 /// ICMPv6 types (RFC 4861 section 4).
@@ -65,6 +66,36 @@ async fn ipv6_works_and_nobody_else_hears_the_neighbours_look_for_each_other() {
     // Its own router may ask it; nobody asks it for others.
     let own = [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3];
     assert!(asked.iter().all(|frame| frame[62..78] == own || frame[6..12] == witness.mac()), "{asked:02x?}");
+}
+
+#[tokio::test]
+async fn who_asks_for_all_addresses_is_held_to_a_rate_and_others_are_not() {
+    let (_host, flowport) = bridged().await;
+    let mut stations = Vec::new();
+    for n in 1..=2 {
+        stations.push(flowport.attached(&[&format!("--ipaddress=10.0.0.{n}/24")]).await);
+    }
+    // One whose addresses nobody knows hears all questions.
+    let open = flowport.attached(&[]).await;
+    let [scanner, other, witness] =
+        [&stations[0], &stations[1], &open].map(|station| Wire::open(station.path(), "eth1"));
+    let asks = |of: &Wire, own: u8, n: u16| {
+        let [third, fourth] = n.to_be_bytes();
+        let target = Ipv4Addr::new(10, 0, 100 + third, fourth);
+        (arp(BROADCAST, of.mac(), 1, (of.mac(), Ipv4Addr::new(10, 0, 0, own)), ([0; 6], target)), target)
+    };
+    let begun = Instant::now();
+    for n in 0..2000 {
+        scanner.send(&asks(&scanner, 1, n).0);
+    }
+    let took = begun.elapsed();
+    let (question, target) = asks(&other, 2, 9999);
+    other.send(&question);
+    let heard =
+        witness.receive_until("the other's question", |frame| is_arp_request_for(frame, target)).await;
+    // 400 at once, and 100 a second more.
+    let most = 400 + 100 * (1 + usize::try_from(took.as_secs()).unwrap()) + 1;
+    assert!((300..=most).contains(&heard.len()), "{} of 2000 in {took:?}", heard.len());
 }
 
 #[tokio::test]

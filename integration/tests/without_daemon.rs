@@ -118,6 +118,21 @@ async fn flow_entries_of_others_outlive_the_adoption_of_their_bridge() {
 }
 
 #[tokio::test]
+async fn containers_that_are_on_a_bridge_when_it_is_adopted_go_on_talking() {
+    let host = host(HostOptions::default()).await;
+    vsctl(&host, &["add-br", "br1", "--", "set", "bridge", "br1", "datapath_type=netdev"]).await;
+    let containers = [container().await, container().await];
+    for (nth, netns) in containers.iter().enumerate() {
+        let (name, address) =
+            (format!("netns:{}", netns.name()), format!("--ipaddress=10.0.0.{}/24", nth + 1));
+        run(&host, &["add-port", "br1", "eth1", &name, &address]).await.unwrap();
+    }
+    assert!(pings(&containers[0], "10.0.0.2", 5).await);
+    run(&host, &["adopt", "br1"]).await.unwrap();
+    assert!(pings(&containers[0], "10.0.0.2", 1).await && pings(&containers[1], "10.0.0.1", 1).await);
+}
+
+#[tokio::test]
 async fn a_refused_port_leaves_the_daemon_idle() {
     let host = host(HostOptions::default()).await;
     run(&host, &["add-br", "br0", "--datapath=netdev"]).await.unwrap();

@@ -67,7 +67,7 @@ pub(super) struct AddTunnelArgs {
     /// The encapsulation
     #[arg(long = "type", value_name = "gre|vxlan|geneve")]
     kind: TunnelKind,
-    /// The other host's address
+    /// The other host's address; flow, on plain bridges only: the one that the flow entry names
     #[arg(long, value_name = "IP|flow")]
     remote: String,
     /// The tunnel key; flow: the network of each packet

@@ -3,8 +3,16 @@
 use std::fmt::Write;
 use std::io;
 
-/// The least that a column is made narrower to, in characters.
-const LEAST: usize = 10;
+/// What every line of columns begins with, in characters.
+const INDENT: usize = 2;
+
+/// A column that is made narrower where lines do not fit.
+pub(super) struct Flexible {
+    /// Which.
+    pub(super) column: usize,
+    /// The least that it is made narrower to, in characters.
+    pub(super) least: usize,
+}
 
 /// How many characters a line may have: what the terminal shows, or COLUMNS says; no limit for what goes into a file.
 pub(super) fn limit() -> Option<usize> {
@@ -13,54 +21,86 @@ pub(super) fn limit() -> Option<usize> {
     said.or_else(terminal).filter(|columns| *columns > 0)
 }
 
-/// Lines of cells under each other, indented by two. Where they do not fit in `limit`, the columns of `flexible` are made
-/// narrower in that order; a cell that is longer than its column then has the rest of its line below it.
+/// Rows of cells under each other, indented; a cell of many lines has them below each other. Where they do not fit in
+/// `limit`, the columns of `flexible` are made narrower in that order. A cell that is longer than its column then is broken
+/// behind its commas; where it still is, the rest of its row comes below it.
 pub(super) fn aligned<const N: usize>(
-    lines: &[[String; N]],
-    flexible: &[usize],
+    rows: &[[String; N]],
+    flexible: &[Flexible],
     limit: Option<usize>,
 ) -> String {
-    let width = |column: usize| lines.iter().map(|line| length(&line[column])).max().unwrap_or(0);
+    let limit = limit.unwrap_or(usize::MAX);
+    let width =
+        |column: usize| rows.iter().flat_map(|row| row[column].lines()).map(length).max().unwrap_or(0);
     let mut widths: [usize; N] = std::array::from_fn(width);
     let mut too_wide =
-        (1 + widths.iter().map(|width| width + 1).sum::<usize>()).saturating_sub(limit.unwrap_or(usize::MAX));
-    for column in flexible {
-        let less = too_wide.min(widths[*column].saturating_sub(LEAST));
+        (INDENT - 1 + widths.iter().map(|width| width + 1).sum::<usize>()).saturating_sub(limit);
+    for Flexible { column, least } in flexible {
+        let less = too_wide.min(widths[*column].saturating_sub(*least));
         widths[*column] -= less;
         too_wide -= less;
     }
     let mut text = String::new();
-    for line in lines {
-        let (mut row, mut start) = (String::new(), 2);
-        for (cell, width) in line.iter().zip(widths) {
-            if !cell.is_empty() {
-                // What is before it was too long for its column.
-                if length(&row) > start.max(1) - 1 && !row.is_empty() {
-                    let _ = writeln!(text, "{row}");
-                    row.clear();
+    for row in rows {
+        let cells: [Vec<String>; N] = std::array::from_fn(|column| broken(&row[column], widths[column]));
+        for nth in 0..cells.iter().map(Vec::len).max().unwrap_or(0) {
+            let (mut line, mut start) = (String::new(), INDENT);
+            for (cell, width) in cells.iter().zip(widths) {
+                let cell = cell.get(nth).map_or("", String::as_str);
+                for piece in pieces(cell, limit.saturating_sub(INDENT)) {
+                    let at = start.min(limit.saturating_sub(length(&piece))).max(INDENT);
+                    // What is before it was too long for its column.
+                    if length(&line) >= at && !line.is_empty() {
+                        let _ = writeln!(text, "{line}");
+                        line.clear();
+                    }
+                    let gap = at - length(&line);
+                    let _ = write!(line, "{:gap$}{piece}", "");
                 }
-                let gap = start - length(&row);
-                let _ = write!(row, "{:gap$}{cell}", "");
+                start += width + 1;
             }
-            start += width + 1;
+            let _ = writeln!(text, "{line}");
         }
-        let _ = writeln!(text, "{row}");
     }
     text
 }
 
-/// A text in lines of at most `limit` characters, broken behind commas and blanks; all but the first are indented so far.
+/// The lines of a cell, each broken behind commas where it is longer than `width`.
+fn broken(cell: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for whole in cell.lines() {
+        let mut line = String::new();
+        for part in whole.split_inclusive(',') {
+            if !line.is_empty() && length(&line) + length(part) > width {
+                lines.push(std::mem::take(&mut line));
+            }
+            line.push_str(part);
+        }
+        lines.push(line);
+    }
+    lines
+}
+
+/// A text in pieces of at most so many characters, whatever they are.
+fn pieces(text: &str, most: usize) -> Vec<String> {
+    let characters: Vec<char> = text.chars().collect();
+    characters.chunks(most.max(1)).map(String::from_iter).collect()
+}
+
+/// A text in lines of at most `limit` characters, broken behind commas and blanks, and anywhere where there are none; all
+/// but the first are indented so far.
 pub(super) fn folded(text: &str, indent: usize, limit: Option<usize>) -> String {
     let Some(limit) = limit else { return format!("{text}\n") };
     let (mut folded, mut column) = (String::new(), 0);
-    for part in text.split_inclusive([',', ' ']) {
-        let length = length(part);
+    let parts = text.split_inclusive([',', ' ']);
+    for part in parts.flat_map(|part| pieces(part, limit.saturating_sub(indent))) {
+        let length = length(&part);
         if column > indent && column + part.trim_end().chars().count() > limit {
             folded.truncate(folded.trim_end().len());
             let _ = write!(folded, "\n{:indent$}", "");
             column = indent;
         }
-        folded.push_str(part);
+        folded.push_str(&part);
         column += length;
     }
     folded.push('\n');
@@ -93,13 +133,14 @@ mod tests {
         cells.map(str::to_owned)
     }
 
+    const FIRST: Flexible = Flexible { column: 0, least: 10 };
+
     #[test]
     fn what_fits_stands_in_columns() {
-        let lines =
-            [line(["NAME", "ADDRESS", "N"]), line(["a", "10.0.0.1/24", "7"]), line(["", "fd00::1/64", ""])];
+        let lines = [line(["NAME", "ADDRESS", "N"]), line(["a", "10.0.0.1/24\nfd00::1/64", "7"])];
         let wide = "  NAME ADDRESS     N\n  a    10.0.0.1/24 7\n       fd00::1/64\n";
-        assert_eq!(aligned(&lines, &[0, 1], None), wide);
-        assert_eq!(aligned(&lines, &[0, 1], Some(80)), wide);
+        assert_eq!(aligned(&lines, &[FIRST], None), wide);
+        assert_eq!(aligned(&lines, &[FIRST], Some(80)), wide);
     }
 
     #[test]
@@ -110,7 +151,7 @@ mod tests {
             line([long, "10.0.0.1/24", "7"]),
             line(["b", "10.0.0.2/24", "8"]),
         ];
-        let narrow = aligned(&lines, &[0], Some(40));
+        let narrow = aligned(&lines, &[FIRST], Some(40));
         let expected = [
             "  CONTAINER                ADDRESS     N",
             "  a-container-with-a-name-that-is-long",
@@ -121,6 +162,21 @@ mod tests {
         let expected = expected.join("\n");
         assert_eq!(narrow, expected);
         assert!(narrow.lines().all(|line| line.len() <= 40));
+    }
+
+    #[test]
+    fn a_list_is_broken_behind_its_commas() {
+        let lines = [line(["NAME", "LIST", "N"]), line(["a", "1,20,300,4000", "7"])];
+        let list = Flexible { column: 1, least: 4 };
+        let expected = ["  NAME LIST   N", "  a    1,20,  7", "       300,", "       4000", ""].join("\n");
+        assert_eq!(aligned(&lines, &[list], Some(15)), expected);
+    }
+
+    #[test]
+    fn what_no_line_can_hold_goes_on_in_the_next() {
+        let lines = [line(["NAME", "N"]), line(["abcdefghijklmn", "7"])];
+        assert_eq!(aligned(&lines, &[FIRST], Some(10)), "  NAME   N\n  abcdefgh\n  ijklmn 7\n");
+        assert_eq!(folded("a: bcdefghij k", 2, Some(8)), "a:\n  bcdefg\n  hij k\n");
     }
 
     #[test]

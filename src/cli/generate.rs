@@ -141,12 +141,21 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
         "ENVIRONMENT",
         &[
             ("FLOWPORT_DB, FLOWPORT_SOCKET", "As --db and --socket."),
+            (
+                "FLOWPORT_PRIVATE_KEY, FLOWPORT_CERTIFICATE, FLOWPORT_CA_CERT",
+                "As --private-key, --certificate and --ca-cert.",
+            ),
             ("FLOWPORT_STATE, FLOWPORT_METRICS", "As --state and --metrics of the daemon."),
+            (
+                "FLOWPORT_PSK",
+                "As --psk of add-tunnel, without other users of the host seeing it in the list of processes.",
+            ),
             ("DOCKER_HOST", "The Docker Engine, unix://PATH or tcp://HOST:PORT."),
             (
                 "RUST_LOG",
                 "What is logged, in the notation of tracing-subscriber's EnvFilter, as flowport=debug.",
             ),
+            ("COLUMNS", "How wide lines of show and flows may be, in place of the terminal's width."),
         ],
     ),
     (
@@ -163,3 +172,45 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
     ),
     ("SEE ALSO", &[("", "ovs-vsctl(8), ovs-ofctl(8), ovs-vswitchd(8), ip-netns(8), docker(1)")]),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const README: &str = include_str!("../../README.md");
+
+    /// The program and its commands, each with its options.
+    fn commands() -> Vec<Command> {
+        let cli = Cli::command();
+        let commands: Vec<Command> = shown(&cli).cloned().collect();
+        [cli].into_iter().chain(commands).collect()
+    }
+
+    #[test]
+    fn the_manual_page_and_the_readme_tell_of_every_variable() {
+        let (_, entries) = SECTIONS.iter().find(|(title, _)| *title == "ENVIRONMENT").unwrap();
+        let mut known = 0;
+        for command in commands() {
+            for variable in command.get_arguments().filter_map(|argument| argument.get_env()) {
+                let variable = variable.to_str().unwrap();
+                let is_told = entries.iter().any(|(names, _)| names.split(", ").any(|name| name == variable));
+                assert!(is_told, "the manual page does not tell of {variable}");
+                assert!(README.contains(&format!("`{variable}`")), "README.md does not tell of {variable}");
+                known += 1;
+            }
+        }
+        assert!(known >= 8, "{known}");
+    }
+
+    #[test]
+    fn the_readme_tells_of_every_option() {
+        for command in commands() {
+            for option in command.get_arguments() {
+                let (Some(long), name) = (option.get_long(), command.get_name()) else { continue };
+                let is_told = README.contains(&format!("--{long}"))
+                    || option.get_short().is_some_and(|short| README.contains(&format!("`-{short}`")));
+                assert!(is_told, "README.md does not tell of --{long} of {name}");
+            }
+        }
+    }
+}

@@ -199,3 +199,27 @@ fn finish(name: &str, result: Result<ExitCode, Failure>) -> ExitCode {
         ExitCode::FAILURE
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_ports_are_given_more_time_unless_it_is_given() {
+        let global = |words: &[&str]| {
+            let words = ["flowport"].iter().chain(words).chain(&["show"]);
+            Cli::try_parse_from(words).unwrap().global
+        };
+        let seconds = |words: &[&str], ports| global(words).timeout_for(ports).as_secs_f64();
+        assert_eq!(seconds(&[], 0), 10.0);
+        assert_eq!(seconds(&[], 1), 10.05);
+        assert_eq!(seconds(&[], 1000), 60.0);
+        assert_eq!(seconds(&[], 10_000), 510.0);
+        assert_eq!(seconds(&["--timeout=3"], 10_000), 3.0, "as given, however many there are");
+        assert_eq!(seconds(&["--timeout=0"], 0), 1.0, "not at once");
+        const DAY: f64 = 86_400.0;
+        assert_eq!(seconds(&[], usize::MAX), DAY);
+        assert_eq!(seconds(&["--timeout=18446744073709551615"], 0), DAY);
+        assert_eq!(global(&[]).timeout(), global(&[]).timeout_for(0));
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! That a container's process ended is told by the kernel, faster than by Docker; see [`crate::process`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
@@ -38,40 +38,49 @@ pub(super) async fn known(docker: &Docker, database: &Database, records: &Record
     let lookups = asked.into_iter().map(|owner| look_up(docker, owner));
     let found: Vec<Found> = stream::iter(lookups).buffered(LOOKUPS_AT_ONCE).collect().await;
     let mut known = Containers { unknown: unknown.into_iter().collect(), ..Containers::default() };
-    for found in found {
-        match found {
-            Found::Runs(sandbox) => known.running.push(sandbox),
-            Found::Ended => {}
-            Found::Unknown(owner) => drop(known.unknown.insert(owner)),
+    for Found { what, .. } in found {
+        match what {
+            What::Runs(sandbox) => known.running.push(sandbox),
+            What::Ended => {}
+            What::Unknown(owner) => drop(known.unknown.insert(owner)),
         }
     }
     known
 }
 
-enum Found {
+struct Found {
+    /// The whole id and the owner, where the marks of another tool hold a name or a part of the id.
+    named: Option<(String, Owner)>,
+    what: What,
+}
+
+enum What {
     Runs(Sandbox),
     Ended,
     Unknown(Owner),
 }
 
 async fn look_up(docker: &Docker, owner: Owner) -> Found {
-    let pid = if owner.is_docker() {
+    let (mut pid, mut named) = (None, None);
+    if owner.is_docker() {
         match docker.container(owner.as_str()).await {
-            Ok(container) => container.pid.filter(|_| container.running),
-            Err(DockerError::NoSuchContainer { .. }) => None,
-            Err(_) => return Found::Unknown(owner),
-        }
-    } else {
-        None
-    };
-    match sandbox_of(&owner, pid) {
-        Ok(Some(sandbox)) => Found::Runs(sandbox),
-        Ok(None) => Found::Ended,
-        Err(error) => {
-            tracing::warn!("cannot tell whether a container runs: {error}");
-            Found::Unknown(owner)
+            Ok(container) => {
+                pid = container.pid.filter(|_| container.running);
+                named = (container.id != owner.as_str()).then(|| (container.id, owner.clone()));
+            }
+            Err(DockerError::NoSuchContainer { .. }) => {}
+            Err(_) => return Found { named, what: What::Unknown(owner) },
         }
     }
+    let what = match sandbox_of(&owner, pid) {
+        Ok(Some(sandbox)) => What::Runs(sandbox),
+        Ok(None) => What::Ended,
+        Err(error) => {
+            tracing::warn!("cannot tell whether a container runs: {error}");
+            What::Unknown(owner)
+        }
+    };
+    Found { named, what }
 }
 
 /// Tells the reconciler of containers that start or are removed, as long as the daemon runs.
@@ -94,20 +103,26 @@ pub(super) async fn watch(docker: Docker, reconciler: Handle, meters: Meters) {
 async fn follow(docker: &Docker, reconciler: &Handle, meters: &Meters) -> Result<(), DockerError> {
     let mut events = docker.events().await?;
     let known = docker.ids().await?;
-    let mut to_look_up = BTreeSet::new();
+    let mut presumed = reconciler.presumed();
+    let mut look_ups = LookUps::default();
     for owner in reconciler.owners().await.into_iter().filter(Owner::is_docker) {
-        if known.contains(owner.as_str()) {
-            to_look_up.insert(owner);
-        } else if owner.as_str().len() == FULL_ID {
+        if known.contains(owner.as_str()) || owner.as_str().len() != FULL_ID {
+            look_ups.left.insert(owner);
+        } else {
             reconciler.removed(owner).await;
         }
     }
-    look_up_all(docker, reconciler, &mut to_look_up).await;
+    look_ups.make(docker, reconciler).await;
     loop {
         let event = tokio::select! {
             event = events.next() => event,
-            () = tokio::time::sleep(LOOK_AGAIN_AFTER), if !to_look_up.is_empty() => {
-                look_up_all(docker, reconciler, &mut to_look_up).await;
+            () = tokio::time::sleep(LOOK_AGAIN_AFTER), if !look_ups.left.is_empty() => {
+                look_ups.make(docker, reconciler).await;
+                continue;
+            }
+            Ok(()) = presumed.changed() => {
+                look_ups.left.extend(presumed.borrow_and_update().iter().cloned());
+                look_ups.make(docker, reconciler).await;
                 continue;
             }
         };
@@ -116,13 +131,15 @@ async fn follow(docker: &Docker, reconciler: &Handle, meters: &Meters) -> Result
         meters.docker_event(event.action());
         match event {
             Event::Started { id } => {
-                to_look_up.insert(Owner::from(id.as_str()));
-                look_up_all(docker, reconciler, &mut to_look_up).await;
+                look_ups.left.extend(look_ups.owners_of(&id));
+                look_ups.make(docker, reconciler).await;
             }
             Event::Destroyed { id } => {
-                let owner = Owner::from(id.as_str());
-                to_look_up.remove(&owner);
-                reconciler.removed(owner).await;
+                for owner in look_ups.owners_of(&id) {
+                    look_ups.left.remove(&owner);
+                    reconciler.removed(owner).await;
+                }
+                look_ups.named.remove(&id);
             }
             Event::Died { .. } | Event::Renamed { .. } => {}
         }
@@ -132,15 +149,34 @@ async fn follow(docker: &Docker, reconciler: &Handle, meters: &Meters) -> Result
 /// How many digits the id of a Docker container has; other tools' marks may hold less, or a name.
 const FULL_ID: usize = 64;
 
-/// Tells of those that run; what Docker or the kernel would not say stays to be looked up once more.
-async fn look_up_all(docker: &Docker, reconciler: &Handle, owners: &mut BTreeSet<Owner>) {
-    let lookups = std::mem::take(owners).into_iter().map(|owner| look_up(docker, owner));
-    let mut found = stream::iter(lookups).buffered(LOOKUPS_AT_ONCE);
-    while let Some(found) = found.next().await {
-        match found {
-            Found::Runs(sandbox) => reconciler.started(sandbox).await,
-            Found::Ended => {}
-            Found::Unknown(owner) => drop(owners.insert(owner)),
+/// What is to be looked up, and what is known of names from before.
+#[derive(Default)]
+struct LookUps {
+    left: BTreeSet<Owner>,
+    /// By whole id: the owners that other tools' marks call otherwise.
+    named: BTreeMap<String, BTreeSet<Owner>>,
+}
+
+impl LookUps {
+    /// All owners that are this container.
+    fn owners_of(&self, id: &str) -> Vec<Owner> {
+        let named = self.named.get(id).into_iter().flatten().cloned();
+        [Owner::from(id)].into_iter().chain(named).collect()
+    }
+
+    /// Tells of those that run; what Docker or the kernel would not say is left for the next time.
+    async fn make(&mut self, docker: &Docker, reconciler: &Handle) {
+        let lookups = std::mem::take(&mut self.left).into_iter().map(|owner| look_up(docker, owner));
+        let mut found = stream::iter(lookups).buffered(LOOKUPS_AT_ONCE);
+        while let Some(Found { named, what }) = found.next().await {
+            if let Some((id, owner)) = named {
+                self.named.entry(id).or_default().insert(owner);
+            }
+            match what {
+                What::Runs(sandbox) => reconciler.started(sandbox).await,
+                What::Ended => {}
+                What::Unknown(owner) => drop(self.left.insert(owner)),
+            }
         }
     }
 }

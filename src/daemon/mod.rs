@@ -158,7 +158,7 @@ async fn serve(
     ready();
     tokio::select! {
         () = reconciler.metered(meters.clone()).run() => {}
-        () = server::serve(listening, frontend, meters.clone()) => {}
+        () = server::serve(listening, frontend, handle.clone(), meters.clone()) => {}
         () = containers::watch(docker, handle.clone(), meters.clone()) => {}
         () = metrics::serve(scrapers, meters.clone(), handle.clone()) => {}
         _ = losses => {}

@@ -13,9 +13,10 @@ use tokio::sync::{mpsc, watch};
 
 use crate::frontend::Frontend;
 use crate::metrics::Meters;
+use crate::reconciler::Handle;
 use crate::refused::Refused;
 
-use super::protocol::{Answer, Ask, LONGEST_ASK};
+use super::protocol::{Answer, Ask, LONGEST_ASK, Look, LookAt};
 
 /// Newer news make older ones worthless.
 const PROGRESS_DEPTH: usize = 4;
@@ -73,12 +74,17 @@ pub(super) fn leave(socket: &Path) {
 }
 
 /// Answers one question a connection, many at the same time.
-pub(super) async fn serve(Listening { listener, .. }: &Listening<'_>, frontend: Frontend, meters: Meters) {
+pub(super) async fn serve(
+    Listening { listener, .. }: &Listening<'_>,
+    frontend: Frontend,
+    reconciler: Handle,
+    meters: Meters,
+) {
     let mut conversations = FuturesUnordered::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => conversations.push(converse(stream, frontend.clone(), &meters)),
+                Ok((stream, _)) => conversations.push(converse(stream, frontend.clone(), &reconciler, &meters)),
                 Err(error) => {
                     tracing::warn!("cannot accept a connection: {error}");
                     // Too many open files, as a rule: it fails again at once until some are closed.
@@ -90,12 +96,19 @@ pub(super) async fn serve(Listening { listener, .. }: &Listening<'_>, frontend: 
     }
 }
 
-async fn converse(stream: UnixStream, frontend: Frontend, meters: &Meters) {
+async fn converse(stream: UnixStream, frontend: Frontend, reconciler: &Handle, meters: &Meters) {
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
     let mut reader = BufReader::new(reader.take(LONGEST_ASK as u64));
     if let Err(error) = reader.read_line(&mut line).await {
         tracing::debug!("a caller left: {error}");
+        return;
+    }
+    if let Ok(Look { look: LookAt::Ruling }) = serde_json::from_str(&line) {
+        // A daemon that is ending has nothing to say.
+        if let Some(summary) = reconciler.summary().await {
+            say(&mut writer, &Answer::Ruling(summary.rules)).await;
+        }
         return;
     }
     let ask: Ask = match serde_json::from_str(&line) {

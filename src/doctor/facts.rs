@@ -48,6 +48,8 @@ pub enum DaemonSeen {
     Answers {
         /// Whether its program was replaced since it was started.
         outdated: bool,
+        /// Whether it changes nothing, since it does not hold the lock of the database.
+        passive: bool,
     },
     /// Its socket is there and nobody listens.
     Dead {

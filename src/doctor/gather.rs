@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use flowport_openflow::{FlowStats, FlowStatsRequest};
 use futures_util::stream::{self, StreamExt};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
+use crate::daemon::protocol::{Answer, Look, LookAt};
 use crate::docker::{Docker, DockerError};
 use crate::frontend::sandbox_of;
 use crate::model::{Attachment, EndpointId, Mac, Owner, Sandbox};
@@ -26,6 +27,8 @@ use super::facts::{
     Container, DaemonSeen, EngineSeen, Facts, Forwarding, Inside, OvsSeen, Process, VswitchdSeen,
 };
 
+/// The longest answer of the daemon that is read, in bytes; a refusal is a line.
+const LONGEST_ANSWER: u64 = 4096;
 /// How many containers are looked at once; dockerd has others to answer.
 const LOOKS_AT_ONCE: usize = 4;
 
@@ -76,7 +79,8 @@ async fn survey(db: &Address, timeout: Duration) -> Result<Survey, String> {
     }
 }
 
-async fn daemon(socket: &Path, timeout: Duration) -> DaemonSeen {
+/// The daemon on this socket.
+pub async fn daemon(socket: &Path, timeout: Duration) -> DaemonSeen {
     let place = || socket.display().to_string();
     let mut stream = match UnixStream::connect(socket).await {
         Ok(stream) => stream,
@@ -89,13 +93,20 @@ async fn daemon(socket: &Path, timeout: Duration) -> DaemonSeen {
         }
     };
     let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
-    // A question without words is refused, by one who lives.
     let conversation = async {
-        stream.write_all(b"{}\n").await?;
-        stream.read(&mut [0; 64]).await
+        let mut question = serde_json::to_vec(&Look { look: LookAt::Ruling })?;
+        question.push(b'\n');
+        stream.write_all(&question).await?;
+        let mut line = String::new();
+        BufReader::new(stream).take(LONGEST_ANSWER).read_line(&mut line).await?;
+        Ok::<_, io::Error>(line)
     };
     match tokio::time::timeout(timeout, conversation).await {
-        Ok(Ok(1..)) => DaemonSeen::Answers { outdated: pid.is_some_and(is_outdated) },
+        Ok(Ok(line)) if !line.is_empty() => DaemonSeen::Answers {
+            outdated: pid.is_some_and(is_outdated),
+            // One of a version that does not know the question refuses it, and lives.
+            passive: matches!(serde_json::from_str::<Answer>(&line), Ok(Answer::Ruling(false))),
+        },
         _ => DaemonSeen::Silent { socket: place() },
     }
 }
@@ -294,13 +305,20 @@ mod tests {
         assert_eq!(daemon(&socket, soon).await, DaemonSeen::Dead { socket: text });
         fs::remove_file(&socket).unwrap();
         let listener = tokio::net::UnixListener::bind(&socket).unwrap();
-        let answering = async {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            stream.write_all(b"{\"refused\":{}}\n").await.unwrap();
-            // Until the other side has read it and left.
-            while stream.read(&mut [0; 8]).await.is_ok_and(|read| read > 0) {}
-        };
-        let (seen, ()) = tokio::join!(daemon(&socket, Duration::from_secs(30)), answering);
-        assert_eq!(seen, DaemonSeen::Answers { outdated: false });
+        let question = "{\"look\":\"ruling\"}\n";
+        for (answer, passive) in [("ruling\":false", true), ("ruling\":true", false), ("refused\":{}", false)]
+        {
+            let answering = async {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut asked = vec![0; question.len()];
+                stream.read_exact(&mut asked).await.unwrap();
+                assert_eq!(asked, question.as_bytes());
+                stream.write_all(format!("{{\"{answer}}}\n").as_bytes()).await.unwrap();
+                // Until the other side has read it and left.
+                while stream.read(&mut [0; 8]).await.is_ok_and(|read| read > 0) {}
+            };
+            let (seen, ()) = tokio::join!(daemon(&socket, Duration::from_secs(30)), answering);
+            assert_eq!(seen, DaemonSeen::Answers { outdated: false, passive }, "{answer}");
+        }
     }
 }

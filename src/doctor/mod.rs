@@ -13,7 +13,7 @@ pub use checks::findings;
 pub use facts::{
     Container, DaemonSeen, EngineSeen, Facts, Forwarding, Inside, OvsSeen, Process, VswitchdSeen,
 };
-pub use gather::{Places, gather};
+pub use gather::{Places, daemon, gather};
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -93,10 +93,10 @@ impl Frontend {
             }
             self.check_vswitchd([&name].into_iter()).await?;
             let foreign = self.foreign_flows(&name, deadline).await?;
-            let (revision, before) = database.adopt_bridge(bridge.row).await?;
+            let (revision, before) = database.adopt_bridge(bridge.row, deadline).await?;
             // The flow entries go in only when the switch has dropped its own for the changed fail mode.
             let adopted = match self.put_back(&foreign, &name, revision, deadline).await {
-                Ok(()) => self.settle(name.clone(), deadline).await,
+                Ok(()) => self.fit(name.clone(), None, deadline).await,
                 Err(refused) => Err(refused),
             };
             if adopted.is_err() {
@@ -243,7 +243,8 @@ impl Frontend {
         }
     }
 
-    /// Waits until the bridge forwards over its new tunnel, and what its containers send fits into that.
+    /// Waits until the bridge forwards as it should, also for the containers that are on it already, and what these send
+    /// fits into its new tunnel, if it has one.
     async fn fit(
         &self,
         bridge: LinkName,
@@ -260,7 +261,7 @@ impl Frontend {
         let lookups = owners.into_iter().map(|owner| running(self.docker.clone(), owner));
         let sandboxes =
             stream::iter(lookups).buffered(LOOKUPS_AT_ONCE).filter_map(std::future::ready).collect();
-        let sandboxes = self.unless_interrupted(sandboxes).await?;
+        let sandboxes = self.looked_up(sandboxes, deadline).await?;
         let (progress, _) = mpsc::channel(1);
         let change = Change::Fit { bridge, sandboxes, underlay };
         self.reconciler.ask(change, deadline, progress, self.interrupted.clone()).await?;

@@ -1,5 +1,7 @@
 //! Links: what the kernel tells of them, and the operations on those of this host.
 
+use std::time::Duration;
+
 use netlink_packet_core::NlasIterator;
 use rustix::io::Errno;
 
@@ -62,6 +64,10 @@ pub struct Peer {
     pub netns_id: Option<i32>,
 }
 
+/// How often links are listed that change meanwhile, and the pause between.
+const LIST_ATTEMPTS: usize = 20;
+const LIST_PAUSE: Duration = Duration::from_millis(100);
+
 impl Link {
     /// Reads `struct ifinfomsg` and the attributes known here; others are passed over, so that no
     /// new kernel's attribute can make a link invisible. None for messages of bridge ports (AF_BRIDGE).
@@ -114,9 +120,19 @@ fn string(bytes: &[u8]) -> String {
 }
 
 impl Netlink {
-    /// All links, in the order of their index.
+    /// All links, in the order of their index. While they come and go too fast to be listed, which links by the thousand may
+    /// for a while, this is tried again.
     pub async fn links(&self) -> Result<Vec<Link>, NetlinkError> {
-        self.run(|| all(&mut Socket::route()?)).await
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match self.run(|| all(&mut Socket::route()?)).await {
+                Err(NetlinkError::Changing) if attempt < LIST_ATTEMPTS => {
+                    tokio::time::sleep(LIST_PAUSE).await;
+                }
+                listed => return listed,
+            }
+        }
     }
 
     /// The link of that name, if there is one.
@@ -216,8 +232,10 @@ impl Netlink {
 
 /// The links of the socket's namespace.
 pub(super) fn all(socket: &mut Socket) -> Result<Vec<Link>, NetlinkError> {
-    let links = socket.dump(message::all_links(), seen)?;
-    links.map_err(|refusal| NetlinkError::refused("list interfaces", refusal))
+    let links = socket.try_dump(message::all_links(), seen)?;
+    let (links, consistent) = links.map_err(|refusal| NetlinkError::refused("list interfaces", refusal))?;
+    // What is not among them would be taken for gone.
+    if consistent { Ok(links) } else { Err(NetlinkError::Changing) }
 }
 
 /// The link called `name` in the socket's namespace.

@@ -16,7 +16,7 @@ use super::error::Refusal;
 const BATCH: usize = 64;
 /// The kernel fills dumps into buffers of at most 32 KiB.
 const RECEIVE: usize = 64 * 1024;
-/// Dumps that links changed under are repeated so often, then taken as they are.
+/// Dumps that links changed under are repeated so often.
 const DUMP_ATTEMPTS: usize = 5;
 const NLMSG_HEADER: usize = 16;
 const NLMSGERR_ATTR_MSG: u16 = 1;
@@ -90,12 +90,22 @@ impl Socket {
         Ok(results.pop().unwrap_or(Ok(())))
     }
 
-    /// Collects what `pick` makes of the answers to a dump request.
+    /// Collects what `pick` makes of the answers to a dump request. What changed all the while is taken as it is.
     pub(super) fn dump<T: NetlinkSerializable + Clone, R>(
         &mut self,
         request: T,
-        mut pick: impl FnMut(Answer<'_>) -> Option<R>,
+        pick: impl FnMut(Answer<'_>) -> Option<R>,
     ) -> io::Result<Result<Vec<R>, Refusal>> {
+        Ok(self.try_dump(request, pick)?.map(|(found, _)| found))
+    }
+
+    /// The same, and whether it is of one moment: in one that is not, kernels before 6.10 may leave out what was there all
+    /// the while.
+    pub(super) fn try_dump<T: NetlinkSerializable + Clone, R>(
+        &mut self,
+        request: T,
+        mut pick: impl FnMut(Answer<'_>) -> Option<R>,
+    ) -> io::Result<Result<(Vec<R>, bool), Refusal>> {
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -109,7 +119,7 @@ impl Socket {
                 return Ok(Err(refusal));
             }
             if consistent || attempt == DUMP_ATTEMPTS {
-                return Ok(Ok(found));
+                return Ok(Ok((found, consistent)));
             }
         }
     }

@@ -5,15 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowport_openflow::session::Event as SessionEvent;
+use flowport_openflow::message::meter::{MeterFlags, MeterModCommand, MeterRequest};
+use flowport_openflow::session::{BundleError, Event as SessionEvent};
 use flowport_openflow::{
-    Body, Cookie, FlowKey, FlowMod, GroupMod, Match, MultipartReplyBody, MultipartRequestBody, TableId,
+    Body, Cookie, FlowKey, FlowMod, GroupMod, Match, MeterConfig, MeterId, MeterMod, MultipartReplyBody,
+    MultipartRequestBody, TableId,
 };
 use tokio::sync::mpsc;
 
 use crate::model::{EndpointId, LinkName};
 use crate::pipeline::{Flow, Group};
-use crate::state::{FlowChanges, Installed};
+use crate::state::{FlowChanges, Installed, Meters};
 
 use super::exchange::{Exchange, OpenFlowError};
 use super::{DatapathEvent, Order, ReadScope, Report, installed};
@@ -57,18 +59,29 @@ async fn open(socket: &Path, read: &ReadScope) -> Result<(Exchange, Installed), 
     Ok((exchange, installed))
 }
 
-async fn read_back(exchange: &mut Exchange, read: &ReadScope) -> Result<Installed, OpenFlowError> {
+/// Reads what the datapath holds of ours.
+///
+/// # Errors
+///
+/// The channel is of no use any more.
+pub async fn read_back(exchange: &mut Exchange, read: &ReadScope) -> Result<Installed, OpenFlowError> {
     let flows = read.0.iter().cloned().map(MultipartRequestBody::Flow);
-    let answers = exchange.ask(flows.chain([MultipartRequestBody::GroupDesc])).await?;
-    let (mut flows, mut groups) = (Vec::new(), Vec::new());
+    let all_meters = MultipartRequestBody::MeterConfig(MeterRequest { meter_id: MeterId::ALL });
+    let others = [MultipartRequestBody::GroupDesc, MultipartRequestBody::MeterFeatures, all_meters];
+    let answers = exchange.ask(flows.chain(others)).await?;
+    let (mut flows, mut groups, mut meters) = (Vec::new(), Vec::new(), Meters::default());
     for answer in answers {
         match answer {
             MultipartReplyBody::Flow(entries) => flows.extend(entries),
             MultipartReplyBody::GroupDesc(entries) => groups.extend(entries),
+            MultipartReplyBody::MeterFeatures(features) => meters.max = features.max_meter,
+            MultipartReplyBody::MeterConfig(all) => {
+                meters.meters = all.into_iter().map(|meter| (meter.meter_id, meter)).collect();
+            }
             _ => {}
         }
     }
-    Ok(installed(flows, groups))
+    Ok(installed(flows, groups, meters))
 }
 
 async fn count(exchange: &mut Exchange, read: &ReadScope) -> Result<u64, OpenFlowError> {
@@ -86,44 +99,80 @@ async fn serve(
     orders: &mut mpsc::Receiver<Order>,
     reporter: &Reporter,
 ) -> OpenFlowError {
-    let mut under_way: Option<Arc<FlowChanges>> = None;
     loop {
         tokio::select! {
-            Some(order) = orders.recv(), if under_way.is_none() => match order {
-                Order::Apply(changes) => {
-                    let changes = Arc::new(changes);
-                    exchange.session.bundle(Instant::now(), Messages::of(Arc::clone(&changes)));
-                    under_way = Some(changes);
-                }
-                Order::Count => match count(exchange, read).await {
-                    Ok(flows) => reporter.report(DatapathEvent::Counted(flows)).await,
-                    Err(error) => return error,
-                },
-                Order::Read => match read_back(exchange, read).await {
-                    Ok(installed) => reporter.report(DatapathEvent::Read(installed)).await,
-                    Err(error) => return error,
-                },
-            },
-            event = exchange.next() => match event {
-                Ok(SessionEvent::BundleCommitted { .. }) => {
-                    if let Some(changes) = under_way.take() {
-                        // The session has sent all of them, and holds them no more.
-                        let changes = Arc::unwrap_or_clone(changes);
-                        reporter.report(DatapathEvent::Applied(changes)).await;
-                    }
-                }
-                Ok(SessionEvent::BundleFailed { index, error, .. }) => {
-                    if let Some(changes) = under_way.take() {
-                        let at = index.map(|index| format!(" (message {index})")).unwrap_or_default();
-                        let why = format!("{error}{at}");
-                        reporter.report(DatapathEvent::Refused { why, endpoints: changes.endpoints() }).await;
-                    }
-                }
-                Ok(_) => {}
+            Some(order) = orders.recv() => match carry_out(exchange, read, order).await {
+                Ok(event) => reporter.report(event).await,
                 Err(error) => return error,
+            },
+            event = exchange.next() => {
+                if let Err(error) = event {
+                    return error;
+                }
             }
         }
     }
+}
+
+async fn carry_out(
+    exchange: &mut Exchange,
+    read: &ReadScope,
+    order: Order,
+) -> Result<DatapathEvent, OpenFlowError> {
+    Ok(match order {
+        Order::Apply(changes) => apply(exchange, *changes).await?,
+        Order::Count => DatapathEvent::Counted(count(exchange, read).await?),
+        Order::Read => DatapathEvent::Read(read_back(exchange, read).await?),
+    })
+}
+
+/// Has the datapath make the changes: all or none, but for those of meters. Tells which.
+///
+/// # Errors
+///
+/// The channel is of no use any more, or the switch takes too long: whether they were made is not known.
+pub async fn apply(exchange: &mut Exchange, changes: FlowChanges) -> Result<DatapathEvent, OpenFlowError> {
+    for meter in meters_before(&changes) {
+        exchange.session.send(meter)?;
+    }
+    let changes = Arc::new(changes);
+    exchange.session.bundle(Instant::now(), Messages::of(Arc::clone(&changes)));
+    loop {
+        match exchange.next().await? {
+            SessionEvent::BundleCommitted { .. } => {
+                for meter_id in &changes.deleted_meters {
+                    exchange.session.send(MeterMod {
+                        command: MeterModCommand::DELETE,
+                        flags: MeterFlags::default(),
+                        meter_id: *meter_id,
+                        bands: Vec::new(),
+                    })?;
+                }
+                // The session has sent all of them, and holds them no more.
+                return Ok(DatapathEvent::Applied(Arc::unwrap_or_clone(changes)));
+            }
+            SessionEvent::BundleFailed { error: BundleError::TimedOut, .. } => {
+                return Err(OpenFlowError::Late);
+            }
+            SessionEvent::BundleFailed { index, error, .. } => {
+                let at = index.map(|index| format!(" (message {index})")).unwrap_or_default();
+                let (why, endpoints) = (format!("{error}{at}"), changes.endpoints());
+                return Ok(DatapathEvent::Refused { why, endpoints });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What goes ahead of the bundle: Open vSwitch takes no changes of meters in one. That it refuses one shows when it refuses
+/// the entries that name it.
+fn meters_before(changes: &FlowChanges) -> impl Iterator<Item = MeterMod> {
+    let written = |command, meter: &MeterConfig| {
+        let MeterConfig { flags, meter_id, bands } = meter.clone();
+        MeterMod { command, flags, meter_id, bands }
+    };
+    let added = changes.added_meters.iter().map(move |meter| written(MeterModCommand::ADD, meter));
+    added.chain(changes.modified_meters.iter().map(move |meter| written(MeterModCommand::MODIFY, meter)))
 }
 
 struct Reporter {
@@ -162,6 +211,9 @@ impl Messages {
             added_flows,
             modified_flows,
             deleted_groups,
+            added_meters: _,
+            modified_meters: _,
+            deleted_meters: _,
         } = &*self.changes;
         let buckets = |group: &Group| group.buckets.clone();
         let added_group = |group: &Group| GroupMod::add(group.id, Group::TYPE, buckets(group)).into();

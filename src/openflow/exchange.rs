@@ -45,6 +45,9 @@ pub enum OpenFlowError {
     /// The peer closed the connection.
     #[error("the switch closed the connection")]
     Closed,
+    /// Whether the peer applied a bundle is not known.
+    #[error("the switch has not answered a bundle in time")]
+    Late,
 }
 
 impl OpenFlowError {

@@ -7,13 +7,13 @@ mod foreign;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use flowport_openflow::{FlowStats, FlowStatsRequest};
+use flowport_openflow::{FlowStats, FlowStatsRequest, GroupDesc};
 use tokio::sync::mpsc;
 
 use crate::model::{EndpointId, LinkName, OWN_COOKIES, OWN_COOKIES_MASK, SHARED_COOKIE, SHARED_COOKIE_MASK};
-use crate::state::{FlowChanges, Installed};
+use crate::state::{FlowChanges, Installed, Meters};
 
-pub use channel::Messages;
+pub use channel::{Messages, apply, read_back};
 pub use exchange::{Exchange, OpenFlowError, read_counters, read_flows};
 pub use foreign::ForeignFlows;
 
@@ -33,7 +33,7 @@ pub struct Datapath {
 /// What a channel is to do; it answers each with one event.
 #[derive(Debug)]
 enum Order {
-    Apply(FlowChanges),
+    Apply(Box<FlowChanges>),
     Count,
     Read,
 }
@@ -107,7 +107,7 @@ impl Datapath {
     /// Has the datapath apply the changes, all or none; the answer comes as an event. Neither this nor the others is to be
     /// called again before.
     pub(crate) fn apply(&self, changes: FlowChanges) {
-        self.order(Order::Apply(changes));
+        self.order(Order::Apply(Box::new(changes)));
     }
 
     /// Has the flow entries of ours counted, which costs the datapath far less than reading them.
@@ -133,10 +133,9 @@ impl Drop for Datapath {
 }
 
 /// What the datapath's answers hold of ours.
-fn installed(flows: Vec<FlowStats>, groups: Vec<flowport_openflow::GroupDesc>) -> Installed {
+fn installed(flows: Vec<FlowStats>, groups: Vec<GroupDesc>, mut meters: Meters) -> Installed {
     let own = groups.into_iter().filter(|group| crate::pipeline::owns_group(group.group_id));
-    Installed::new(
-        flows.into_iter().map(|flow| (flow.key(), flow.cookie, flow.instructions)),
-        own.map(|group| (group.group_id, group.buckets)),
-    )
+    meters.meters.retain(|meter, _| crate::pipeline::owns_meter(*meter));
+    let flows = flows.into_iter().map(|flow| (flow.key(), flow.cookie, flow.instructions));
+    Installed::new(flows, own.map(|group| (group.group_id, group.buckets))).metered(meters)
 }

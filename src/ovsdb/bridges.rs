@@ -81,8 +81,13 @@ impl Database {
     }
 
     /// Marks a bridge as managed: no flow entries but those it is given, OpenFlow 1.3 among what it speaks. Returns the
-    /// configuration's number, and the way back.
-    pub async fn adopt_bridge(&self, row: Uuid) -> Result<(i64, Forwarding), TransactionFailed> {
+    /// configuration's number, and the way back. A server that dies meanwhile is waited for until the deadline: whoever
+    /// adopts has to know whether it happened.
+    pub async fn adopt_bridge(
+        &self,
+        row: Uuid,
+        deadline: Instant,
+    ) -> Result<(i64, Forwarding), TransactionFailed> {
         let mut transaction = self.transaction();
         let before = self.client.replica().row::<Bridge>(row).map(|found| Forwarding {
             fail_mode: found.fail_mode.clone(),
@@ -91,7 +96,18 @@ impl Database {
         secure(&mut transaction, &self.client.replica(), row);
         let bridge = Where::<Bridge>::row(row);
         transaction.mutate(bridge, [Bridge::EXTERNAL_IDS.put([(marks::BRIDGE, marks::MANAGED)])]);
-        Ok((self.commit_revision(transaction).await?, before.unwrap_or_default()))
+        let revision = match self.commit_revision(transaction).await {
+            Err(failed) if failed.may_be_made => {
+                self.connected(deadline).await?;
+                let bridges = self.rows().bridges;
+                if !bridges.values().any(|bridge| bridge.row == row && bridge.managed) {
+                    return Err(failed);
+                }
+                self.commit_revision(Transaction::new()).await?
+            }
+            committed => committed?,
+        };
+        Ok((revision, before.unwrap_or_default()))
     }
 
     /// Has a bridge forward as it did before it was adopted.
@@ -193,6 +209,7 @@ impl Database {
         rows.first().map(|(_, row)| row.next_cfg).ok_or_else(|| TransactionFailed {
             line: "table Open_vSwitch has no row: run `ovs-vsctl init`".into(),
             objects: false,
+            may_be_made: false,
         })
     }
 }

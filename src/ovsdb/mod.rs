@@ -41,13 +41,15 @@ pub struct Database {
     taken_away: Arc<watch::Sender<BTreeMap<String, i64>>>,
 }
 
-/// A transaction that changed nothing.
+/// A transaction that changed nothing, or of which that is not known.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{line}")]
 pub struct TransactionFailed {
     line: String,
     /// Whether the database objects to what it was asked for, whoever asks and whenever.
     pub objects: bool,
+    /// Whether it may have been made all the same: the connection was lost before the answer.
+    pub may_be_made: bool,
 }
 
 impl From<TransactError> for TransactionFailed {
@@ -58,7 +60,8 @@ impl From<TransactError> for TransactionFailed {
             NotConnected { .. } | Disconnected { .. } => format!("{error}: {start}"),
             _ => error.to_string(),
         };
-        Self { line, objects: matches!(error, Constraint { .. } | DuplicateUuid(_) | Refused(_)) }
+        let objects = matches!(error, Constraint { .. } | DuplicateUuid(_) | Refused(_));
+        Self { line, objects, may_be_made: error.is_outcome_unknown() }
     }
 }
 

@@ -6,12 +6,16 @@ use flowport_openflow::{Action, CtState, MacAddr, Match, OxmHeader, PortNo, Subf
 
 use crate::model::{Mac, SHARED_COOKIE, Vlan};
 
-use super::endpoint::{ARP_REQUEST, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION, push_tag};
+use super::endpoint::{NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION, push_tag};
 use super::flow::Does;
+use super::questions::question_flows;
 use super::{
     CLASSIFY, FLOOD, FORWARD, FROM_ENDPOINT, FROM_LINK, FROM_TUNNEL, Flow, GUARD, ISOLATED, METADATA_MASK,
-    NETWORK_MASK, OUTPUT, POLICY, QUESTION, RESPOND, RETURN, UndeclaredFlow,
+    NETWORK_MASK, OUTPUT, POLICY, RESPOND, RETURN, UndeclaredFlow,
 };
+
+/// The priority of entries for whatever is left. Users have their own at 0 and 1, of which there can be but one each.
+const LAST: u16 = 2;
 
 /// ICMPv6 types (RFC 4861 section 4).
 const ROUTER_ADVERTISEMENT: u8 = 134;
@@ -57,20 +61,22 @@ pub enum UplinkKind {
     Keyed,
 }
 
-/// The flow entries of the bridge, its own ports and its uplinks, for these networks; all carry the shared cookie.
+/// The flow entries of the bridge, its own ports and its uplinks, for these networks; all carry the shared cookie. Whether
+/// the datapath has the [meters](super::meters) makes some of them.
 pub fn bridge_flows(
     members: &[Member],
     uplinks: &[Uplink],
     networks: &[Vlan],
+    has_meters: bool,
 ) -> Result<Vec<Flow>, UndeclaredFlow> {
-    let mut flows = Vec::new();
+    let mut flows = question_flows(has_meters)?;
     let mut add = |table, priority, matches, does| {
         flows.push(Flow::new(table, priority, SHARED_COOKIE, matches, does)?);
         Ok(())
     };
     // Flow entries of others that are below this would let by what no entry of ours knows, as the one that Open vSwitch
     // itself makes in a bridge that is not `secure`.
-    add(&CLASSIFY, 1, Match::builder(), Does::default())?;
+    add(&CLASSIFY, LAST, Match::builder(), Does::default())?;
     // Addresses are given by us, and each to one; that a new interface looks for another with its own concerns nobody.
     let probe = Match::builder().icmpv6().icmpv6_type(NEIGHBOR_SOLICITATION).ipv6_src(Ipv6Addr::UNSPECIFIED);
     add(&GUARD, 110, probe, Does::default())?;
@@ -79,13 +85,7 @@ pub fn bridge_flows(
         add(&GUARD, priority, Match::builder().icmpv6().icmpv6_type(kind), Does::default())?;
     }
     let multicast = (MacAddr::MULTICAST_BIT, MacAddr::MULTICAST_BIT);
-    for asks in [
-        Match::builder().arp().arp_op(ARP_REQUEST).eth_dst(MacAddr::BROADCAST),
-        Match::builder().icmpv6().icmpv6_type(NEIGHBOR_SOLICITATION).eth_dst(multicast),
-    ] {
-        add(&RESPOND, 50, asks, Does::goto(&FLOOD).note(QUESTION))?;
-    }
-    add(&RESPOND, 0, Match::builder(), Does::goto(&POLICY))?;
+    add(&RESPOND, LAST, Match::builder(), Does::goto(&POLICY))?;
     // Who has an address is no secret.
     for speaks in [
         Match::builder().arp(),
@@ -97,18 +97,18 @@ pub fn bridge_flows(
             .eth_dst((MacAddr([0; 6]), MacAddr::MULTICAST_BIT));
         add(&POLICY, 300, to_one, Does::goto(&FORWARD))?;
     }
-    add(&POLICY, 0, Match::builder(), Does::goto(&FORWARD))?;
+    add(&POLICY, LAST, Match::builder(), Does::goto(&FORWARD))?;
     add(&OUTPUT, 100, Match::builder().metadata((ISOLATED, ISOLATED)), Does::default())?;
     // A fragment whose first was not allowed.
     let invalid = CtState::TRK | CtState::INV;
     let in_vain = Match::builder().metadata((FROM_ENDPOINT, FROM_ENDPOINT)).ct_state((invalid, invalid));
     add(&OUTPUT, 100, in_vain, Does::default())?;
     let port = Subfield::whole(OxmHeader::REG0);
-    add(&OUTPUT, 0, Match::builder(), Does::apply([Action::output_field(port)]))?;
+    add(&OUTPUT, LAST, Match::builder(), Does::apply([Action::output_field(port)]))?;
     add(&FORWARD, 50, Match::builder().eth_dst(multicast), Does::goto(&FLOOD))?;
     let not_by_tunnel = Match::builder().metadata((0, FROM_TUNNEL));
     add(&FORWARD, 0, not_by_tunnel, Does::goto(&FLOOD))?;
-    add(&RETURN, 0, Match::builder(), Does::apply([Action::output(PortNo::IN_PORT)]))?;
+    add(&RETURN, LAST, Match::builder(), Does::apply([Action::output(PortNo::IN_PORT)]))?;
 
     for member in members {
         let network = u64::from(member.vlan.id());

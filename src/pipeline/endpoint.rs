@@ -8,6 +8,7 @@ use flowport_openflow::{Action, EthType, MacAddr, Match, OxmField, OxmHeader, Po
 use crate::model::{Attachment, Vlan};
 
 use super::flow::Does;
+use super::questions::metered;
 use super::{
     CLASSIFY, FORWARD, FROM_ENDPOINT, Flow, GUARD, NETWORK_MASK, OUTPUT, POLICY, RESPOND, RETURN,
     UndeclaredFlow,
@@ -31,7 +32,7 @@ pub fn endpoint_flows(attachment: &Attachment, port: PortNo) -> Result<Vec<Flow>
     let mac = MacAddr(attachment.mac.octets());
     let network = u64::from(attachment.vlan.id());
     let from = || Match::builder().in_port(port).eth_src(mac);
-    let enter = |vlan: Vlan| u64::from(vlan.id()) | FROM_ENDPOINT;
+    let enter = |vlan: Vlan| u64::from(vlan.id()) | FROM_ENDPOINT | metered(port);
     let to_port = || Action::set_field(OxmField::Reg0(port.0.into()));
     let mut flows = Vec::with_capacity(3 * (attachment.addresses.len() + 2) + 4 * attachment.trunks.len());
     let mut add = |table, priority, matches, does| {

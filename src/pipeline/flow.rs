@@ -1,6 +1,8 @@
 //! Flow entries, checked against the declaration of their table when they are built.
 
-use flowport_openflow::{Action, BuildMatchError, Cookie, FlowKey, Instruction, MatchBuilder, TableId};
+use flowport_openflow::{
+    Action, BuildMatchError, Cookie, FlowKey, Instruction, MatchBuilder, MeterId, TableId,
+};
 
 use super::Table;
 
@@ -70,6 +72,7 @@ impl Flow {
 /// What a flow entry does.
 #[derive(Default)]
 pub(super) struct Does {
+    meter: Option<MeterId>,
     actions: Vec<Action>,
     /// Bits, and which of them are written.
     metadata: Option<(u64, u64)>,
@@ -89,12 +92,17 @@ impl Does {
 
     /// Notes the network, and whether the packet came from another host.
     pub(super) fn metadata(self, metadata: u64) -> Self {
-        Self { metadata: Some((metadata, super::METADATA_MASK)), ..self }
+        Self { metadata: Some((metadata, super::ALL_METADATA)), ..self }
     }
 
     /// Notes one thing more, beside the network.
     pub(super) fn note(self, bit: u64) -> Self {
         Self { metadata: Some((bit, bit)), ..self }
+    }
+
+    /// Drops what is over the rate of the meter, before all else.
+    pub(super) fn metered(self, meter: MeterId) -> Self {
+        Self { meter: Some(meter), ..self }
     }
 
     pub(super) fn then_goto(self, table: &Table) -> Self {
@@ -103,9 +111,10 @@ impl Does {
 
     /// In the order in which a datapath carries them out, which is the one in which Open vSwitch reports them.
     fn into_instructions(self) -> Vec<Instruction> {
+        let meter = self.meter.map(Instruction::Meter);
         let apply = (!self.actions.is_empty()).then(|| Instruction::apply(self.actions));
         let metadata = self.metadata.map(|(bits, mask)| Instruction::write_metadata(bits, mask));
         let goto = self.goes_to.map(Instruction::goto_table);
-        apply.into_iter().chain(metadata).chain(goto).collect()
+        meter.into_iter().chain(apply).chain(metadata).chain(goto).collect()
     }
 }

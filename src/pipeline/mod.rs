@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 0 classify | port of entry (and VLAN tag, or tunnel key) to network, in `metadata`; what is not known is dropped |
 //! | 1 guard | from an endpoint: source MAC, ARP sender, IP source and neighbour advertisements must be its own |
-//! | 2 respond | ARP for the address of an endpoint is answered here; neighbour solicitations go to the one they ask for |
+//! | 2 respond | ARP for the address of an endpoint is answered here; neighbour solicitations go to the one they ask for; from endpoints, questions for others go through a meter |
 //! | 3 policy | from an endpoint that is kept apart: what it may send to another all the same |
 //! | 4 forward | network and destination MAC to port |
 //! | 5 flood | what is for many, or for nobody known here |
@@ -19,6 +19,7 @@ mod endpoint;
 mod flow;
 mod network;
 mod policy;
+mod questions;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ pub use endpoint::endpoint_flows;
 pub use flow::{Flow, UndeclaredFlow};
 pub use network::{Group, Network, Receiver, network_flows, owns_group};
 pub use policy::{Party, rule_flows};
+pub use questions::{has_room_for_meters, meters, owns_meter};
 pub use table::{CLASSIFY, FLOOD, FORWARD, GUARD, OUTPUT, POLICY, RESPOND, RETURN, Table};
 
 /// The bits of `metadata` that hold the network.
@@ -42,5 +44,7 @@ pub const QUESTION: u64 = 1 << 34;
 const FROM_ENDPOINT: u64 = 1 << 35;
 /// The bit of `metadata` that is set for what no other endpoint may have.
 pub const ISOLATED: u64 = 1 << 36;
-/// All bits of `metadata` that the pipeline uses.
+/// The bits of `metadata` that tell the network, where a packet is from, and what it is.
 const METADATA_MASK: u64 = NETWORK_MASK | FROM_TUNNEL | FROM_LINK | QUESTION | FROM_ENDPOINT | ISOLATED;
+/// All bits of `metadata` that the pipeline uses.
+const ALL_METADATA: u64 = METADATA_MASK | questions::METER_MASK;

@@ -3,20 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use flowport_openflow::{Cookie, FlowKey, GroupId, PortNo};
+use flowport_openflow::{Cookie, FlowKey, GroupId, MeterConfig, MeterId, PortNo};
 
 use crate::model::{
     Attachment, EndpointId, LinkName, OWN_COOKIES, OWN_COOKIES_MASK, Policy, SHARED_COOKIE, Vlan,
 };
 use crate::pipeline::{
     Flow, Group, Member, Network, Party, Receiver, UndeclaredFlow, Uplink, UplinkKind, bridge_flows,
-    endpoint_flows, network_flows, rule_flows,
+    endpoint_flows, has_room_for_meters, meters, network_flows, rule_flows,
 };
 
 use crate::state::{
     BridgePort, Datapath, Desired, FlowChanges, Installed, Lookup, Observed, Place, PortKind, PortRow, Scope,
 };
 
+use super::claims::Claims;
 use super::policy::{Pair, Rules};
 
 /// What the datapath of a managed bridge is to hold, kept from round to round so that a change costs what it touches.
@@ -28,6 +29,7 @@ pub struct FlowPlan {
     networks: BTreeMap<Vlan, Network>,
     policy: Policy,
     rules: Rules,
+    claims: Claims,
     bridge: Option<LinkName>,
 }
 
@@ -106,7 +108,9 @@ impl FlowPlan {
             Some((*endpoint, wanted(desired, observed, bridge, *endpoint, row)?))
         });
         let endpoints: BTreeMap<EndpointId, Wanted> = wanted.collect();
-        endpoints.values().for_each(|wanted| plan.join(wanted));
+        for wanted in endpoints.values() {
+            plan.join(wanted);
+        }
         plan.endpoints = endpoints;
         Some(plan)
     }
@@ -143,13 +147,10 @@ impl FlowPlan {
             leaving.extend(before.is_some().then_some(*endpoint));
             joining.extend(now.map(|now| (*endpoint, now)));
         }
-        // The MACs that entries of rules have come to name, and named.
-        let mut macs = BTreeSet::new();
+        let mut alone = true;
         for endpoint in leaving {
-            let has_rules = self.rules.pairs_of(endpoint).next().is_some();
             if let Some(before) = self.endpoints.remove(&endpoint) {
-                macs.extend(has_rules.then_some(before.attachment.mac));
-                self.leave(&before);
+                alone &= self.leave(&before);
             }
         }
         // After all that leave: a port number may have passed from one to the other.
@@ -157,15 +158,11 @@ impl FlowPlan {
             if now.attachment.networks().any(|vlan| !self.networks.contains_key(&vlan)) {
                 return Ok(None);
             }
-            self.join(&now);
-            macs.extend(self.rules.pairs_of(endpoint).next().map(|_| now.attachment.mac));
+            alone &= self.join(&now);
             self.endpoints.insert(endpoint, now);
         }
-        // Of two with one MAC the entries are the same, and one of them is not looked at.
-        let is_twin = |(endpoint, wanted): (&EndpointId, &Wanted)| {
-            macs.contains(&wanted.attachment.mac) && !endpoints.contains(endpoint)
-        };
-        if !macs.is_empty() && self.endpoints.iter().any(is_twin) {
+        // Of two that want the same entries, one may not be looked at.
+        if !alone {
             return Ok(None);
         }
         let is_used =
@@ -195,7 +192,8 @@ impl FlowPlan {
         self.networks.entry(vlan).or_insert_with(|| Network { vlan, isolated, ..Network::default() })
     }
 
-    fn join(&mut self, wanted: &Wanted) {
+    /// Whether nobody else claims what it has.
+    fn join(&mut self, wanted: &Wanted) -> bool {
         self.rules.join(&wanted.attachment);
         for (vlan, receiver, is_open) in wanted.places() {
             let network = self.network(vlan);
@@ -204,15 +202,18 @@ impl FlowPlan {
                 network.open.insert(receiver);
             }
         }
+        self.claims.join(&wanted.attachment, wanted.port)
     }
 
-    fn leave(&mut self, wanted: &Wanted) {
+    /// Whether nobody else claims what it had.
+    fn leave(&mut self, wanted: &Wanted) -> bool {
         self.rules.leave(&wanted.attachment);
         for (vlan, receiver, _) in wanted.places() {
             let network = self.network(vlan);
             network.members.remove(&receiver);
             network.open.remove(&receiver);
         }
+        self.claims.leave(&wanted.attachment, wanted.port)
     }
 
     /// What makes the installed flow entries and groups those that are wanted.
@@ -224,7 +225,9 @@ impl FlowPlan {
         let vlans: Vec<Vlan> = self.networks.keys().copied().collect();
         let mut comparison = Comparison::with(installed);
         // The bridge's own come first, so that no container takes the place of the host.
-        comparison.want(bridge_flows(&self.members, &self.uplinks, &vlans)?);
+        let has_meters = has_room_for_meters(installed.meters().max);
+        comparison.want(bridge_flows(&self.members, &self.uplinks, &vlans, has_meters)?);
+        comparison.want_meters(meters().filter(|_| has_meters));
         for Wanted { attachment, port, .. } in self.endpoints.values().filter(|wanted| wanted.in_scope) {
             comparison.want(endpoint_flows(attachment, *port)?);
         }
@@ -373,6 +376,7 @@ struct Comparison<'a> {
     /// The endpoints that have any flow entry.
     endpoints: HashSet<EndpointId>,
     groups: BTreeSet<GroupId>,
+    meters: BTreeSet<MeterId>,
 }
 
 impl<'a> Comparison<'a> {
@@ -385,6 +389,7 @@ impl<'a> Comparison<'a> {
             new: HashSet::new(),
             endpoints: HashSet::new(),
             groups: BTreeSet::new(),
+            meters: BTreeSet::new(),
         }
     }
 
@@ -410,6 +415,17 @@ impl<'a> Comparison<'a> {
         }
     }
 
+    fn want_meters(&mut self, meters: impl Iterator<Item = MeterConfig>) {
+        for meter in meters {
+            match self.installed.meters().meters.get(&meter.meter_id) {
+                None => self.changes.added_meters.push(meter.clone()),
+                Some(there) if *there != meter => self.changes.modified_meters.push(meter.clone()),
+                Some(_) => {}
+            }
+            self.meters.insert(meter.meter_id);
+        }
+    }
+
     fn want_groups(&mut self, groups: Vec<Group>) {
         for group in groups {
             self.groups.insert(group.id);
@@ -419,7 +435,9 @@ impl<'a> Comparison<'a> {
 
     /// What is left to be done, when all that is wanted has been said.
     fn changes(self, scope: &Scope) -> FlowChanges {
-        let Self { installed, mut changes, is_wanted, endpoints, groups, .. } = self;
+        let Self { installed, mut changes, is_wanted, endpoints, groups, meters, .. } = self;
+        let there = installed.meters().meters.keys();
+        changes.deleted_meters = there.filter(|id| !meters.contains(id)).copied().collect();
         changes.sort_groups();
         changes.deleted_groups =
             installed.groups().keys().copied().filter(|id| !groups.contains(id)).collect();

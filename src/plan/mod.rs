@@ -8,6 +8,7 @@
 //! Nothing here waits: what cannot be done yet (a row before its link, a flow before its port has a number) is not in
 //! the plan and comes with a later round.
 
+mod claims;
 mod flows;
 mod host_links;
 mod links;

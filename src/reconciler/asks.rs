@@ -11,7 +11,7 @@ use crate::model::{Attachment, ContainerRef, EndpointId, LinkName, Mac, Owner, S
 use crate::netlink::LinkEvent;
 use crate::state::{BridgePort, Link, PortKind, Scope, Touched};
 
-use super::waiting::Waiting;
+use super::waiting::{Before, Waiting};
 use crate::refused::Refused;
 
 use super::summary::{Look, Summary};
@@ -67,11 +67,21 @@ pub struct Ask {
 pub struct Handle {
     outbox: mpsc::Sender<Event>,
     ruling: watch::Receiver<bool>,
+    presumed: watch::Receiver<BTreeSet<Owner>>,
 }
 
 impl Handle {
-    pub(super) fn new(outbox: mpsc::Sender<Event>, ruling: watch::Receiver<bool>) -> Self {
-        Self { outbox, ruling }
+    pub(super) fn new(
+        outbox: mpsc::Sender<Event>,
+        ruling: watch::Receiver<bool>,
+        presumed: watch::Receiver<BTreeSet<Owner>>,
+    ) -> Self {
+        Self { outbox, ruling, presumed }
+    }
+
+    /// The containers of Docker to which another tool has attached something, and which nobody has looked up.
+    pub fn presumed(&self) -> watch::Receiver<BTreeSet<Owner>> {
+        self.presumed.clone()
     }
 
     /// Waits until changes may be made, which another Flowport may keep us from. False when that takes until the deadline.
@@ -161,6 +171,7 @@ impl Reconciler {
         let Ask { change, deadline, answer, progress, interrupted } = ask;
         let mut waiting = Waiting {
             before: BTreeMap::new(),
+            after: BTreeMap::new(),
             bridges: BTreeSet::new(),
             host_links: None,
             deadline: deadline.max(now),
@@ -174,7 +185,7 @@ impl Reconciler {
             Change::Attach(ports) => self.attach(ports),
             Change::Detach(selected) => self.select(&selected).map(|endpoints| self.detach(&endpoints)),
             Change::SetVlan(selected, vlan, sandbox) => {
-                self.run_sandbox(sandbox);
+                self.run_looked_up(sandbox);
                 self.select(&selected).and_then(|found| self.set_vlan(&found, vlan))
             }
             Change::Settle(bridge) => {
@@ -197,12 +208,17 @@ impl Reconciler {
         };
         match accepted {
             Ok(before) => {
+                let desired =
+                    |endpoint: &EndpointId| (*endpoint, self.desired.attachments.get(endpoint).cloned());
+                waiting.after = before.keys().map(desired).collect();
                 waiting.before = before;
                 if let Scope::Only(endpoints) = &mut self.desired.scope {
                     endpoints.extend(waiting.before.keys());
                     self.unsettled.extend(waiting.before.keys());
                     // What was none of its business may be now.
-                    self.datapaths.values_mut().for_each(|channel| channel.touch(&Touched::everything()));
+                    for (bridge, channel) in &mut self.datapaths {
+                        channel.touch(bridge, &Touched::everything());
+                    }
                 }
                 self.waiting.push(waiting);
                 self.open_channels();
@@ -216,7 +232,7 @@ impl Reconciler {
     /// Takes the ports of these containers on the bridge into what is ruled over, as they are desired.
     fn fit(&mut self, bridge: &LinkName, sandboxes: Vec<Sandbox>) -> Before {
         let owners: BTreeSet<Owner> = sandboxes.iter().map(|sandbox| sandbox.owner.clone()).collect();
-        sandboxes.into_iter().for_each(|sandbox| self.run_sandbox(sandbox));
+        sandboxes.into_iter().for_each(|sandbox| self.run_looked_up(sandbox));
         let fitted = self.desired.attachments.iter().filter(|(endpoint, attachment)| {
             attachment.bridge == *bridge
                 && owners.contains(&attachment.owner)
@@ -252,7 +268,7 @@ impl Reconciler {
                 *link = Link { leftover: true, ..*link };
             }
             self.links.wake(&endpoint);
-            self.run_sandbox(sandbox);
+            self.run_looked_up(sandbox);
             self.desired.attachments.insert(endpoint, attachment);
             // A port whose link is gone, if there was one, is not worth going back to.
             before.insert(endpoint, None);
@@ -356,9 +372,6 @@ impl Reconciler {
         )))
     }
 }
-
-/// What was desired of each endpoint before a change.
-type Before = BTreeMap<EndpointId, Option<Arc<Attachment>>>;
 
 /// Whether the attachment is of the container that the user means: by identity where it is known, else by the words.
 pub fn is_of(attachment: &Attachment, name: &ContainerRef, owner: Option<&Owner>) -> bool {

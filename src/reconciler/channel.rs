@@ -27,6 +27,8 @@ pub(super) struct Channel {
     audits: Audits,
     /// Whether somebody waits for it to be looked at.
     awaited: bool,
+    /// Whether what is known of it was read after the last change that it applied.
+    fresh: bool,
     /// When the bundle that is under way was sent.
     sent: Option<Instant>,
 }
@@ -76,16 +78,20 @@ impl Channel {
             under_way: Doubt::default(),
             audits: Audits::after(now),
             awaited: false,
+            fresh: true,
             sent: None,
         }
     }
 
     /// What it holds has been read.
     pub(super) fn open(&mut self, now: Instant) {
-        self.applied();
+        self.trouble = None;
+        self.lane.end(&());
+        self.under_way = Doubt::default();
         self.doubt.all = true;
         self.audits = Audits::after(now);
         self.awaited = false;
+        self.fresh = true;
     }
 
     /// So many flow entries are there; where these are not those that were put there, they are read.
@@ -138,13 +144,21 @@ impl Channel {
         self.trouble = None;
         self.lane.succeed(&());
         self.under_way = Doubt::default();
+        self.fresh = false;
     }
 
-    /// The datapath has refused what was under way.
-    pub(super) fn refused(&mut self, why: String, now: Instant) {
+    /// The datapath has refused what was under way: it may hold something else than is known, and is read again. Returns
+    /// whether it held just that, so that the same would be refused once more.
+    pub(super) fn refused(&mut self, why: String, now: Instant) -> bool {
         self.trouble = Some(why);
-        self.lane.fail((), now);
+        if self.fresh {
+            self.lane.fail((), now);
+        } else {
+            self.lane.succeed(&());
+        }
+        self.awaited = true;
         self.doubt_all();
+        self.fresh
     }
 
     /// Once, however often it is tried in vain.
@@ -167,8 +181,8 @@ impl Channel {
         self.doubt.all = true;
     }
 
-    pub(super) fn touch(&mut self, touched: &Touched) {
-        if touched.everything || !touched.bridges.is_empty() {
+    pub(super) fn touch(&mut self, bridge: &LinkName, touched: &Touched) {
+        if touched.everything || touched.bridges.contains(bridge) {
             self.plan = None;
             self.doubt.all = true;
         }
@@ -253,13 +267,14 @@ mod tests {
         let (mut channel, meters) = (Channel::new(datapath, now), Meters::default());
         let endpoint = EndpointId::of(&Owner::from("c1"), &"eth1".parse().unwrap());
         channel.begin(FlowChanges::default(), now, &meters);
-        channel.touch(&Touched { endpoints: BTreeSet::from([endpoint]), ..Touched::default() });
+        channel.touch(&bridge, &Touched { endpoints: BTreeSet::from([endpoint]), ..Touched::default() });
         let changes = FlowChanges { deleted_endpoints: BTreeSet::from([endpoint]), ..FlowChanges::default() };
         channel.begin(changes, now, &meters);
         assert!(channel.is_pending_for(endpoint) && channel.is_pending());
-        channel.refused("the table is full".into(), now);
-        assert!(channel.is_pending_for(endpoint), "nothing is known");
+        assert!(channel.refused("the table is full".into(), now), "it was known what it holds");
+        assert!(channel.is_pending_for(endpoint) && channel.is_awaited(), "nothing is known");
         // It is desired no more, and nothing of it is there.
+        channel.open(now);
         channel.begin(FlowChanges::default(), now, &meters);
         assert!(!channel.is_pending_for(endpoint) && !channel.is_pending());
     }

@@ -1,6 +1,6 @@
 //! Rounds: plan, begin what can begin now, answer who waited for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use crate::state::{Datapath as Seen, LinkEffect, RecordEffect, RowEffect, Scope,
 use crate::refused::Refused;
 
 use super::news::{self, News};
+use super::waiting::Before;
 use super::{Event, Reconciler};
 
 /// How many links are made by one task, which reports when all of them are: few enough for their rows to follow soon,
@@ -23,13 +24,23 @@ const LINKS_A_TASK: usize = 16;
 /// keep it busy while a third reports.
 const LINKS_AT_ONCE: usize = 3 * LINKS_A_TASK;
 
-/// How long the rows of new ports wait for more links at most. ovs-vswitchd takes up many ports in one go far faster
-/// than one by one, and meanwhile holds the very lock of the kernel (RTNL) that making links needs. A link that is stuck
-/// must not hold up the ports of others for long.
+/// How long the rows of new ports wait for more links at most: those of one request from the last link on that was made,
+/// the others from the last transaction on. ovs-vswitchd takes up many ports in one go far faster than one by one, and
+/// meanwhile holds the very lock of the kernel (RTNL) that making links needs. A link that is stuck must not hold up the
+/// ports of others for long.
 const ROWS_WAIT: Duration = Duration::from_secs(3);
 
 /// How long ovs-vswitchd may take to apply another fail mode, for which it drops all flow entries.
 const FLUSH_TIME: Duration = Duration::from_secs(30);
+
+/// Until when the rows of new ports wait for links.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RowsWait {
+    /// Those that somebody asked for, until all links of the request are made.
+    pub(super) of_requests: Instant,
+    /// All others.
+    pub(super) of_others: Instant,
+}
 
 impl Reconciler {
     pub(super) fn round(&mut self, now: Instant) {
@@ -60,8 +71,8 @@ impl Reconciler {
     /// Whatever has changed is looked at until there is nothing to do about it.
     fn take_touched(&mut self) {
         let touched = Touched::take(&mut self.desired, &mut self.observed);
-        for channel in self.datapaths.values_mut() {
-            channel.touch(&touched);
+        for (bridge, channel) in &mut self.datapaths {
+            channel.touch(bridge, &touched);
         }
         self.unsettled.extend(touched.endpoints(&self.desired, &self.observed));
     }
@@ -97,6 +108,10 @@ impl Reconciler {
                     adds.push((attachment, mtu, spec));
                 }
             }
+        }
+        if !adds.is_empty() && self.links.busy() == adds.len() {
+            // Nothing has come for a while, and nothing is late.
+            (self.link_made_at, self.rows_made_at) = (now, now);
         }
         while !adds.is_empty() {
             let rest = adds.split_off(adds.len().min(LINKS_A_TASK));
@@ -175,9 +190,7 @@ impl Reconciler {
         if !self.rows.is_free(&(), now) {
             return;
         }
-        if self.are_links_coming(now) {
-            effects.retain(|effect| !matches!(effect, RowEffect::AddPort { .. }));
-        }
+        self.hold_back(&mut effects, now);
         effects
             .retain(|effect| effect.endpoint().is_none_or(|endpoint| self.bad_rows.is_free(&endpoint, now)));
         // Which of several the database objected to shows when they come one by one.
@@ -215,13 +228,34 @@ impl Reconciler {
         });
     }
 
-    /// Whether the rows of new ports are to wait for the links that are being made, so that they go together.
-    fn are_links_coming(&mut self, now: Instant) -> bool {
-        if self.links.busy() == 0 {
-            self.rows_wait_until = None;
-            return false;
-        }
-        *self.rows_wait_until.get_or_insert(now + ROWS_WAIT) > now
+    /// Leaves out the rows of new ports that are to wait for links that are being made, so that they go together: with those
+    /// of the same request, or else with whatever comes.
+    fn hold_back(&self, effects: &mut Vec<RowEffect>, now: Instant) {
+        let Some(until) = self.rows_wait_until() else { return };
+        let requests = self.waiting.iter().map(|waiting| &waiting.before);
+        let asked: HashSet<EndpointId> = requests.clone().flat_map(|before| before.keys().copied()).collect();
+        let lacks_links = |before: &&Before| {
+            now < until.of_requests
+                && before.keys().any(|endpoint| !self.observed.links.contains_key(endpoint))
+        };
+        let unfinished: HashSet<EndpointId> =
+            requests.filter(lacks_links).flat_map(|before| before.keys().copied()).collect();
+        effects.retain(|effect| match effect {
+            RowEffect::AddPort { attachment, .. } if asked.contains(&attachment.endpoint()) => {
+                !unfinished.contains(&attachment.endpoint())
+            }
+            RowEffect::AddPort { .. } => now >= until.of_others,
+            _ => true,
+        });
+    }
+
+    /// Until when rows of new ports wait for more links; none when no links are being made.
+    pub(super) fn rows_wait_until(&self) -> Option<RowsWait> {
+        let links_come = self.links.busy() > 0;
+        links_come.then_some(RowsWait {
+            of_requests: self.link_made_at + ROWS_WAIT,
+            of_others: self.rows_made_at + ROWS_WAIT,
+        })
     }
 
     fn begin_records(&mut self, effects: Vec<RecordEffect>, now: Instant) {

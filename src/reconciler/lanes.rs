@@ -55,6 +55,13 @@ impl<K: Ord + Clone> Lane<K> {
         self.entries.remove(key);
     }
 
+    /// It is over, and says nothing of whether those before it that failed will.
+    pub(super) fn end(&mut self, key: &K) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.busy = false;
+        }
+    }
+
     /// It succeeded, and rests all the same: whoever undoes it again and again does not keep us busy.
     pub(super) fn pause(&mut self, key: K, now: Instant) {
         self.entries.insert(key, Entry { rests_until: Some(now + FIRST_REST), ..Entry::default() });

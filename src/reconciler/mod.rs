@@ -24,7 +24,7 @@ mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -33,7 +33,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::deadline::at;
 use crate::metrics::Meters;
-use crate::model::{EndpointId, LinkName, Mac, Owner, Sandbox};
+use crate::model::{Attachment, EndpointId, LinkName, Mac, Owner, Sandbox};
 use crate::netlink::{Link as SeenLink, LinkEvent, Netlink, Netns};
 use crate::openflow::{Datapath, DatapathEvent, ReadScope, Report};
 use crate::ovsdb::{Database, Lock, RowReader, TransactionFailed};
@@ -100,6 +100,8 @@ pub(crate) enum Event {
     Recorded(Vec<RecordEffect>, Result<(), TransactionFailed>),
     Underlay(IpAddr, Option<u32>),
     Started(Sandbox),
+    /// What another tool attached has this MAC.
+    MacRead(EndpointId, Mac),
     ProcessEnded(Owner, u32),
     Removed(Owner),
     Owners(oneshot::Sender<BTreeSet<Owner>>),
@@ -125,6 +127,8 @@ pub struct Reconciler {
     lock: Lock,
     /// Whether it is ours, and all is seen that others changed.
     ruling: watch::Sender<bool>,
+    /// The containers of Docker that are taken for running because another tool attached something to them.
+    presumed: watch::Sender<BTreeSet<Owner>>,
     /// What was there when it was lost.
     lost: Option<Lost>,
     rows_read: RowReader,
@@ -139,8 +143,10 @@ pub struct Reconciler {
     bad_rows: Lane<EndpointId>,
     /// Endpoints of a transaction that the database objected to, until it is known to which of them.
     suspects: BTreeSet<EndpointId>,
-    /// When the rows of new ports go even though links are being made.
-    rows_wait_until: Option<Instant>,
+    /// When rows of new ports were last made, or links began to be made for some; see [`rows_wait_until`](Self::rows_wait_until).
+    rows_made_at: Instant,
+    /// When a link was last made, or begun to be made while none was.
+    link_made_at: Instant,
     records: Lane<()>,
     datapaths: BTreeMap<LinkName, Channel>,
     waiting: Vec<Waiting>,
@@ -156,6 +162,8 @@ pub struct Reconciler {
     reading_links: Option<BTreeSet<EndpointId>>,
     /// Whether they are to be read once more then.
     read_links_again: bool,
+    /// The far ends of tunnels of which the MTU of the way there is being asked for, and whether it is to be once more then.
+    ways_asked: BTreeMap<IpAddr, bool>,
     /// What the datapaths' channels tell.
     reports: mpsc::Receiver<Report>,
     reporting: mpsc::Sender<Report>,
@@ -176,6 +184,7 @@ impl Reconciler {
         let (outbox, inbox) = mpsc::channel(INBOX_DEPTH);
         let (reporting, reports) = mpsc::channel(REPORTS_DEPTH);
         let (ruling, is_ruling) = watch::channel(true);
+        let (presumed, are_presumed) = watch::channel(BTreeSet::new());
         let records = shells.records.as_ref().map(Records::attachments);
         let mut reconciler = Self {
             desired: Desired { scope, attachments: records.clone().unwrap_or_default().into() },
@@ -184,6 +193,7 @@ impl Reconciler {
             shells,
             lock,
             ruling,
+            presumed,
             lost: None,
             rows_read: RowReader::default(),
             links: Lane::default(),
@@ -193,7 +203,8 @@ impl Reconciler {
             rows_trouble: None,
             bad_rows: Lane::default(),
             suspects: BTreeSet::new(),
-            rows_wait_until: None,
+            rows_made_at: Instant::now(),
+            link_made_at: Instant::now(),
             records: Lane::default(),
             datapaths: BTreeMap::new(),
             waiting: Vec::new(),
@@ -204,6 +215,7 @@ impl Reconciler {
             doubtful: BTreeSet::new(),
             reading_links: None,
             read_links_again: false,
+            ways_asked: BTreeMap::new(),
             reports,
             reporting,
             inbox,
@@ -223,7 +235,7 @@ impl Reconciler {
             let mtu = reconciler.shells.netlink.route_to(remote).await.ok().flatten().map(|route| route.mtu);
             reconciler.observed.underlay.extend(mtu.map(|mtu| (remote, mtu)));
         }
-        Ok((reconciler, Handle::new(outbox, is_ruling)))
+        Ok((reconciler, Handle::new(outbox, is_ruling, are_presumed)))
     }
 
     /// The same, counting with these.
@@ -310,19 +322,19 @@ impl Reconciler {
     /// Rows of other tools do not tell the MAC by which a managed bridge knows an endpoint; its interface does.
     async fn learn_macs(&mut self) {
         let strangers = self.desired.attachments.iter().filter(|(of, row)| row.host_link != of.host_link());
-        for (endpoint, mut attachment) in
-            strangers.map(|(of, row)| (*of, Arc::clone(row))).collect::<Vec<_>>()
-        {
+        for (endpoint, attachment) in strangers.map(|(of, row)| (*of, Arc::clone(row))).collect::<Vec<_>>() {
             let Some(sandbox) = self.observed.running.get(&attachment.owner) else { continue };
-            let inside = Netns::new(&sandbox.netns);
-            match self.shells.netlink.interface_in(&inside, attachment.interface.as_str()).await {
-                Ok(found) => {
-                    let mac = found.and_then(|interface| interface.mac).and_then(Mac::from_bytes);
-                    Arc::make_mut(&mut attachment).mac = mac.unwrap_or(attachment.mac);
-                    self.desired.attachments.insert(endpoint, attachment);
-                }
-                Err(error) => tracing::warn!(%endpoint, "the MAC of an adopted port is not known: {error}"),
+            if let Some(mac) = read_mac(&self.shells.netlink, &sandbox.netns, &attachment).await {
+                self.learn_mac(endpoint, mac);
             }
+        }
+    }
+
+    fn learn_mac(&mut self, endpoint: EndpointId, mac: Mac) {
+        let known = self.desired.attachments.get(&endpoint).filter(|known| known.mac != mac);
+        if let Some(mut attachment) = known.cloned() {
+            Arc::make_mut(&mut attachment).mac = mac;
+            self.desired.attachments.insert(endpoint, attachment);
         }
     }
 
@@ -337,6 +349,7 @@ impl Reconciler {
                 self.take_ask(ask, now);
             }
             Event::LinksAdded(links) => {
+                self.link_made_at = now;
                 for (endpoint, mtu, result) in links {
                     match result {
                         Ok(()) => {
@@ -375,6 +388,7 @@ impl Reconciler {
             }
             Event::Committed(endpoints, Ok(())) => {
                 self.rows_under_way.clear();
+                self.rows_made_at = now;
                 self.rows.succeed(&());
                 self.rows_trouble = None;
                 self.suspects.retain(|suspect| !endpoints.contains(suspect));
@@ -399,8 +413,9 @@ impl Reconciler {
                 tracing::warn!("{failed}");
                 self.records.fail((), now);
             }
-            Event::Underlay(remote, mtu) => self.observed.underlay.extend(mtu.map(|mtu| (remote, mtu))),
+            Event::Underlay(remote, mtu) => return self.take_way(remote, mtu),
             Event::Started(sandbox) => self.start_sandbox(sandbox),
+            Event::MacRead(endpoint, mac) => self.learn_mac(endpoint, mac),
             Event::ProcessEnded(owner, pid) => {
                 if self.observed.running.get(&owner).is_some_and(|sandbox| sandbox.pid == Some(pid)) {
                     self.end(&owner);
@@ -425,7 +440,7 @@ impl Reconciler {
             Event::Reread => self.reread(now),
             Event::Removed(owner) => {
                 self.end(&owner);
-                self.desired.attachments.retain(|_, attachment| attachment.owner != owner);
+                self.forget(&owner);
             }
         }
         true
@@ -484,6 +499,7 @@ impl Reconciler {
         // It may have met another link, or none, where one was thought to be or not to be.
         self.doubtful.insert(endpoint);
         self.touched(endpoint);
+        self.end_if_sandbox_is_gone(endpoint);
     }
 
     fn take_report(&mut self, Report { bridge, event }: Report, now: Instant) {
@@ -514,9 +530,11 @@ impl Reconciler {
             DatapathEvent::Refused { why, endpoints } => {
                 tracing::warn!(%bridge, "the datapath refused flow entries: {why}");
                 let refused = Refused::other(format!("bridge {bridge} refused the flow entries: {why}"));
-                channel.refused(why, now);
-                self.refuse(&endpoints, &refused);
-                self.refuse_bridge(&bridge, &refused);
+                // Somebody else may have changed what ours build on.
+                if channel.refused(why, now) {
+                    self.refuse(&endpoints, &refused);
+                    self.refuse_bridge(&bridge, &refused);
+                }
             }
             DatapathEvent::Lost(why) => {
                 channel.tell_trouble(&bridge, &why);
@@ -594,14 +612,27 @@ impl Reconciler {
         });
         let channels = channels.chain(audited.map(|(_, channel)| channel.audit_at()));
         let waiting = self.waiting.iter().map(|waiting| waiting.deadline);
+        let rows_wait = self.rows_wait_until().map(|until| [until.of_requests, until.of_others]);
+        let rows_wait = rows_wait.into_iter().flatten().filter(|until| *until > now);
         let lanes = [
             self.links.deadline(now),
             self.host_links.lane.deadline(now),
             self.rows.deadline(now),
             self.bad_rows.deadline(now),
             self.records.deadline(now),
-            self.rows_wait_until.filter(|until| *until > now),
         ];
-        lanes.into_iter().flatten().chain(channels).chain(waiting).min()
+        lanes.into_iter().flatten().chain(channels).chain(waiting).chain(rows_wait).min()
+    }
+}
+
+/// The MAC of the attachment's interface in a sandbox.
+async fn read_mac(netlink: &Netlink, netns: &Path, attachment: &Attachment) -> Option<Mac> {
+    match netlink.interface_in(&Netns::new(netns), attachment.interface.as_str()).await {
+        Ok(found) => found.and_then(|interface| interface.mac).and_then(Mac::from_bytes),
+        Err(error) => {
+            let Attachment { interface, container, .. } = attachment;
+            tracing::warn!(%container, %interface, "the MAC of an adopted port is not known: {error}");
+            None
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::frontend::is_there;
 use crate::model::{EndpointId, Owner, Sandbox, read_alias};
@@ -13,12 +14,21 @@ use crate::state::{Link, PortRow, RecordEffect, Scope};
 use super::lanes::Links;
 use crate::refused::Refused;
 
-use super::{Event, Reconciler};
+use super::{Event, Reconciler, read_mac};
+
+/// How often the MAC is read of what another tool is attaching, at most, and how often it has to be the same.
+const MAC_READS: usize = 100;
+const SAME_READS: usize = 20;
+const READ_MAC_EVERY: Duration = Duration::from_millis(100);
+
+/// How long the kernel is left alone that would not list its links.
+const READ_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 impl Reconciler {
     /// False when that was known, or is not about a link of ours: most of what the kernel tells is our own doing.
     pub(super) fn take_link(&mut self, event: LinkEvent) -> bool {
         self.notice_host_link(&event);
+        self.notice_way(&event);
         match event {
             LinkEvent::Seen(link) => {
                 let Some(endpoint) = self.endpoint_of(&link.name).filter(|of| !self.links.is_busy(of)) else {
@@ -55,6 +65,19 @@ impl Reconciler {
         }
     }
 
+    /// A link of the host's own may be on the way to another host.
+    fn notice_way(&mut self, event: &LinkEvent) {
+        let is_ours = match event {
+            LinkEvent::Seen(SeenLink { name, .. }) | LinkEvent::Gone { name, .. } => {
+                self.endpoint_of(name).is_some()
+            }
+            LinkEvent::Addressed { .. } | LinkEvent::Resync => false,
+        };
+        if !is_ours {
+            self.begin_asking_for(self.remotes().into_iter().collect());
+        }
+    }
+
     /// The endpoint's link was changed: what is being read may be older than that.
     pub(super) fn touched(&mut self, endpoint: EndpointId) {
         if let Some(touched) = &mut self.reading_links {
@@ -66,7 +89,7 @@ impl Reconciler {
     }
 
     /// A link that went without us went with its namespace, unless somebody deleted just the link.
-    fn end_if_sandbox_is_gone(&mut self, endpoint: EndpointId) {
+    pub(super) fn end_if_sandbox_is_gone(&mut self, endpoint: EndpointId) {
         let Some(attachment) = self.desired.attachments.get(&endpoint) else { return };
         let gone = self.observed.running.get(&attachment.owner).is_some_and(|sandbox| !is_there(sandbox));
         if gone {
@@ -99,6 +122,33 @@ impl Reconciler {
         self.run_sandbox(sandbox);
     }
 
+    /// What other tools attached to the container has a MAC that their marks do not tell.
+    fn begin_reading_macs(&self, sandbox: &Sandbox) {
+        let strangers = self.desired.attachments.iter().filter(|(endpoint, attachment)| {
+            attachment.owner == sandbox.owner && attachment.host_link != endpoint.host_link()
+        });
+        for (endpoint, attachment) in strangers {
+            let (endpoint, attachment, netns) = (*endpoint, Arc::clone(attachment), sandbox.netns.clone());
+            let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
+            tokio::spawn(async move {
+                // The other tool may not be done: the row comes before the interface, and that before its MAC.
+                let (mut known, mut same) = (None, 0);
+                for _ in 0..MAC_READS {
+                    let mac = read_mac(&netlink, &netns, &attachment).await;
+                    if let Some(mac) = mac.filter(|mac| known != Some(*mac)) {
+                        (known, same) = (Some(mac), 0);
+                        let _ = outbox.send(Event::MacRead(endpoint, mac)).await;
+                    }
+                    same += usize::from(known.is_some());
+                    if same > SAME_READS {
+                        break;
+                    }
+                    tokio::time::sleep(READ_MAC_EVERY).await;
+                }
+            });
+        }
+    }
+
     /// While nobody can be asked, the containers whose link stands are taken for running: a link ends with its container.
     pub(super) fn presume_running(&mut self, unknown: &BTreeSet<Owner>) {
         for (endpoint, attachment) in &self.desired.attachments {
@@ -109,8 +159,22 @@ impl Reconciler {
         }
     }
 
+    /// The same, of one that was looked up a while ago and may have ended since; what is known of it is newer then.
+    pub(super) fn run_looked_up(&mut self, sandbox: Sandbox) {
+        let known = self.observed.running.get(&sandbox.owner);
+        let is_other = known.is_some_and(|known| !known.is_presumed() && *known != sandbox);
+        if !is_other || is_there(&sandbox) {
+            self.run_sandbox(sandbox);
+        }
+    }
+
     /// Takes the container for running until its process ends; a namespace without a process ends with its link.
     pub(super) fn run_sandbox(&mut self, sandbox: Sandbox) {
+        self.presumed.send_if_modified(|owners| {
+            owners.remove(&sandbox.owner);
+            false
+        });
+        self.begin_reading_macs(&sandbox);
         let before = self.observed.running.insert(sandbox.owner.clone(), sandbox.clone());
         let Some(pid) = sandbox.pid.filter(|_| before.as_ref() != Some(&sandbox)) else { return };
         let outbox = self.outbox.clone();
@@ -145,9 +209,10 @@ impl Reconciler {
             .filter(|(_, attachment)| attachment.owner == *owner)
             .map(|(endpoint, _)| *endpoint)
             .collect();
+        self.wait_no_more(&endpoints);
         self.refuse(&endpoints, &ended);
         if !owner.is_docker() {
-            self.desired.attachments.retain(|endpoint, _| !endpoints.contains(endpoint));
+            self.forget(owner);
         }
     }
 
@@ -235,7 +300,10 @@ impl Reconciler {
                 self.observe_links(links.into_iter(), &touched);
                 self.forget_ended_strangers();
             }
-            Err(refused) => tracing::warn!("{refused}"),
+            Err(refused) => {
+                tracing::warn!("{refused}");
+                self.read_links_again = true;
+            }
         }
         if std::mem::take(&mut self.read_links_again) {
             self.begin_reading_links();
@@ -321,8 +389,26 @@ impl Reconciler {
         let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
         tokio::spawn(async move {
             let links = netlink.links().await.map_err(Refused::from);
+            if links.is_err() {
+                tokio::time::sleep(READ_AGAIN_AFTER).await;
+            }
             let _ = outbox.send(Event::LinksRead(links)).await;
         });
+    }
+
+    /// False when that was known.
+    pub(super) fn take_way(&mut self, remote: IpAddr, mtu: Option<u32>) -> bool {
+        if self.ways_asked.remove(&remote) == Some(true) && self.remotes().contains(&remote) {
+            self.begin_asking_for(vec![remote]);
+        }
+        let known = self.observed.underlay.get(&remote).copied();
+        // Without a way there what it was stays: it may be back at once.
+        let Some(mtu) = mtu.filter(|mtu| known != Some(*mtu)) else { return false };
+        if let Some(known) = known {
+            tracing::info!(%remote, known, mtu, "the MTU of the way to a tunnel's far end has changed");
+        }
+        self.observed.underlay.extend([(remote, mtu)]);
+        true
     }
 
     /// The far ends of all tunnels.
@@ -334,7 +420,19 @@ impl Reconciler {
     fn begin_reading_underlay(&mut self) {
         let remotes = self.remotes();
         self.observed.underlay.retain(|remote, _| remotes.contains(remote));
-        for remote in remotes.into_iter().filter(|remote| !self.observed.underlay.contains_key(remote)) {
+        let known = |remote: &IpAddr| self.observed.underlay.contains_key(remote);
+        self.begin_asking_for(remotes.into_iter().filter(|remote| !known(remote)).collect());
+    }
+
+    /// The MTU of the ways to these, each asked for once at a time.
+    fn begin_asking_for(&mut self, remotes: Vec<IpAddr>) {
+        for remote in remotes {
+            // The answer that is under way may be older than what happened.
+            if let Some(again) = self.ways_asked.get_mut(&remote) {
+                *again = true;
+                continue;
+            }
+            self.ways_asked.insert(remote, false);
             let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
             tokio::spawn(async move {
                 let route = netlink.route_to(remote).await.ok().flatten();
@@ -348,6 +446,7 @@ impl Reconciler {
         self.observe_rows();
         self.begin_reading_links();
         self.begin_reading_host_links();
+        self.begin_asking_for(self.remotes().into_iter().collect());
         self.datapaths.values_mut().for_each(|channel| channel.look_at(now));
     }
 }

@@ -106,6 +106,12 @@ impl Reconciler {
     pub(super) fn adopt(&mut self, endpoint: EndpointId, attachment: Arc<Attachment>) {
         let presumed = Sandbox::presumed(&attachment.owner);
         self.observed.running.get_or_insert_with(attachment.owner.clone(), || presumed);
+        if self.observed.running.get(&attachment.owner).is_some_and(Sandbox::is_presumed) {
+            // Once more for each attachment: its MAC is to be read.
+            self.presumed.send_modify(|owners| {
+                owners.insert(attachment.owner.clone());
+            });
+        }
         self.desired.attachments.insert(endpoint, attachment);
         self.strangers.insert(endpoint);
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::model::{Attachment, EndpointId, LinkName};
+use crate::model::{Attachment, EndpointId, LinkName, Owner};
 use crate::plan::{Status, status};
 use crate::state::Datapath as Seen;
 
@@ -17,11 +17,16 @@ use super::Reconciler;
 /// How long what is refused may take to be undone before its caller is told all the same.
 const UNDO_TIME: Duration = Duration::from_secs(5);
 
+/// What is desired of each endpoint, or was.
+pub(super) type Before = BTreeMap<EndpointId, Option<Arc<Attachment>>>;
+
 /// One caller.
 #[derive(Debug)]
 pub(super) struct Waiting {
     /// What it changed, each with what was desired before: the way back.
-    pub(super) before: BTreeMap<EndpointId, Option<Arc<Attachment>>>,
+    pub(super) before: Before,
+    /// The same, each with what it desires.
+    pub(super) after: Before,
     /// Managed bridges whose flow entries it waits for.
     pub(super) bridges: BTreeSet<LinkName>,
     /// The bridge whose links it waits for.
@@ -225,6 +230,11 @@ impl Reconciler {
     pub(super) fn turn_back(&mut self, nth: usize, why: Refused, now: Instant) {
         let waiting = &mut self.waiting[nth];
         for (endpoint, before) in &waiting.before {
+            // What others have changed since is theirs.
+            if self.desired.attachments.get(endpoint) != waiting.after.get(endpoint).and_then(Option::as_ref)
+            {
+                continue;
+            }
             match before {
                 Some(attachment) => self.desired.attachments.insert(*endpoint, Arc::clone(attachment)),
                 None => self.desired.attachments.remove(endpoint),
@@ -235,6 +245,22 @@ impl Reconciler {
         waiting.host_links = None;
         waiting.deadline = now + UNDO_TIME;
         self.wake();
+    }
+
+    /// A container has ended: whoever waits for its ports, but changed nothing of them, waits no more.
+    pub(super) fn wait_no_more(&mut self, endpoints: &BTreeSet<EndpointId>) {
+        for Waiting { before, after, .. } in &mut self.waiting {
+            before.retain(|endpoint, was| !endpoints.contains(endpoint) || after.get(endpoint) != Some(was));
+        }
+    }
+
+    /// A container is no more: its attachments are nobody's, and nobody who is turned back brings them back.
+    pub(super) fn forget(&mut self, owner: &Owner) {
+        self.desired.attachments.retain(|_, attachment| attachment.owner != *owner);
+        let ways_back = self.waiting.iter_mut().flat_map(|waiting| waiting.before.values_mut());
+        for before in ways_back {
+            before.take_if(|attachment| attachment.owner == *owner);
+        }
     }
 
     /// Has another round follow this one.

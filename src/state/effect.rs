@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use flowport_openflow::{Cookie, FlowKey, GroupId};
+use flowport_openflow::{Cookie, FlowKey, GroupId, MeterConfig, MeterId};
 use flowport_ovsdb::Uuid;
 use ipnet::IpNet;
 
@@ -124,10 +124,14 @@ pub enum RecordEffect {
     Del(EndpointId),
 }
 
-/// Changes of one datapath, in the order in which they are to be made: groups before the entries that name them,
-/// groups go when no entry names them any more.
+/// Changes of one datapath, in the order in which they are to be made: meters and groups before the entries that name
+/// them, and they go when no entry names them any more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FlowChanges {
+    /// Meters to add.
+    pub added_meters: Vec<MeterConfig>,
+    /// Meters that have another rate from now on.
+    pub modified_meters: Vec<MeterConfig>,
     /// Groups to add; a group comes after those that it names.
     pub added_groups: Vec<Group>,
     /// Groups to write anew.
@@ -142,6 +146,8 @@ pub struct FlowChanges {
     pub modified_flows: Vec<Flow>,
     /// Groups to delete.
     pub deleted_groups: Vec<GroupId>,
+    /// Meters to delete.
+    pub deleted_meters: Vec<MeterId>,
 }
 
 impl FlowChanges {
@@ -150,7 +156,8 @@ impl FlowChanges {
         *self == Self::default()
     }
 
-    /// How many changes they are, each a message of the bundle.
+    /// How many changes they are that each is a message of the bundle: all but those of meters, which Open vSwitch does not
+    /// take in one.
     pub fn len(&self) -> usize {
         let groups = self.added_groups.len() + self.modified_groups.len() + self.deleted_groups.len();
         let deleted = self.deleted_endpoints.len() + self.deleted_flows.len();

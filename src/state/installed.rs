@@ -6,7 +6,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use flowport_openflow::{Bucket, Cookie, FlowKey, GroupId, Instruction};
+use flowport_openflow::{Bucket, Cookie, FlowKey, GroupId, Instruction, MeterConfig, MeterId};
 
 use crate::model::EndpointId;
 use crate::pipeline::Flow;
@@ -31,6 +31,16 @@ pub enum Datapath {
 pub struct Installed {
     flows: Entries,
     groups: BTreeMap<GroupId, Vec<Bucket>>,
+    meters: Meters,
+}
+
+/// The meters of ours in a datapath.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Meters {
+    /// The highest number that one can have; 0: the datapath has no meters.
+    pub max: u32,
+    /// Those that are there.
+    pub meters: BTreeMap<MeterId, MeterConfig>,
 }
 
 impl Installed {
@@ -45,6 +55,12 @@ impl Installed {
         }
         installed.flows.shrink();
         installed
+    }
+
+    /// The same, with these meters.
+    #[must_use]
+    pub fn metered(self, meters: Meters) -> Self {
+        Self { meters, ..self }
     }
 
     /// How many flow entries it holds.
@@ -87,6 +103,11 @@ impl Installed {
         &self.groups
     }
 
+    /// The meters.
+    pub fn meters(&self) -> &Meters {
+        &self.meters
+    }
+
     /// Whether it holds flow entries of the endpoint.
     pub fn has_flows_of(&self, endpoint: EndpointId) -> bool {
         self.flows.has(Cookie(endpoint.cookie()))
@@ -99,6 +120,12 @@ impl Installed {
 
     /// What it holds when the changes have been applied.
     pub fn apply(&mut self, changes: &FlowChanges) {
+        for meter in changes.added_meters.iter().chain(&changes.modified_meters) {
+            self.meters.meters.insert(meter.meter_id, meter.clone());
+        }
+        for meter in &changes.deleted_meters {
+            self.meters.meters.remove(meter);
+        }
         for endpoint in &changes.deleted_endpoints {
             self.flows.remove_all(Cookie(endpoint.cookie()));
         }

@@ -11,7 +11,7 @@ mod tracked;
 
 pub use desired::{Desired, Scope};
 pub use effect::{FlowChanges, HostLinkEffect, LinkEffect, RecordEffect, RowEffect};
-pub use installed::{Datapath, Installed, Lookup, Place};
+pub use installed::{Datapath, Installed, Lookup, Meters, Place};
 pub use observed::{Bridge, BridgePort, HostLink, Link, Observed, PortKind, PortRow, TunnelPort};
 pub use touched::Touched;
 pub use tracked::Tracked;

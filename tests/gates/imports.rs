@@ -23,7 +23,10 @@ const MAY_KNOW: [(&str, &[&str]); 18] = [
     ("unixctl", &[]),
     (
         "doctor",
-        &["docker", "frontend", "model", "netlink", "openflow", "ovsdb", "pipeline", "place", "unixctl"],
+        &[
+            "daemon", "docker", "frontend", "model", "netlink", "openflow", "ovsdb", "pipeline", "place",
+            "unixctl",
+        ],
     ),
     (
         "trace",

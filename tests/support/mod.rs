@@ -5,22 +5,20 @@
 #[path = "../../openflow/tests/common/mod.rs"]
 mod common;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use flowport::model::{Attachment, LinkName, Mac, Owner, Vlan};
-pub(crate) use flowport::openflow::Messages;
-use flowport::pipeline::{Flow, Group, owns_group};
+use flowport::openflow::{self, DatapathEvent, Exchange, ReadScope};
+use flowport::pipeline::{Flow, Group, meters};
 use flowport::state::{FlowChanges, Installed};
 use flowport_openflow::session::Event;
-use flowport_openflow::{
-    Body, Cookie, FlowMod, FlowStatsRequest, MultipartReplyBody, MultipartRequestBody, PortNo,
-};
+use flowport_openflow::{Body, Cookie, FlowMod, PortNo};
+use std::collections::BTreeMap;
+use tokio::runtime::Runtime;
 
 /// Bridge `br0` with dummy ports `p1`, `p2`..., whose OpenFlow port numbers are in their names, and a session with it.
 pub(crate) struct Switch {
     pub(crate) ovs: common::Ovs,
-    datapath: common::Datapath,
+    runtime: Runtime,
+    exchange: Exchange,
 }
 
 /// The OpenFlow port of the tunnel `vx`.
@@ -40,8 +38,9 @@ impl Switch {
         );
         let words = ports.chain([tunnel]).collect::<Vec<_>>().join(" ");
         ovs.vsctl(&words.split_whitespace().collect::<Vec<_>>());
-        let datapath = ovs.connect();
-        Self { ovs, datapath }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let exchange = runtime.block_on(Exchange::open(ovs.path("br0.mgmt").as_ref())).unwrap();
+        Self { ovs, runtime, exchange }
     }
 
     /// Installs flow entries and groups in one bundle.
@@ -50,6 +49,8 @@ impl Switch {
         let mut groups: Vec<Group> = groups.to_vec();
         groups.sort_by_key(|group| std::cmp::Reverse(group.id));
         self.apply(&FlowChanges {
+            // One that is there already is refused by itself.
+            added_meters: meters().collect(),
             added_groups: groups,
             added_flows: flows.to_vec(),
             ..FlowChanges::default()
@@ -58,29 +59,26 @@ impl Switch {
 
     /// Makes the changes, in the order in which they are declared.
     pub(crate) fn apply(&mut self, changes: &FlowChanges) {
-        let answer = self.datapath.bundle(Messages::of(Arc::new(changes.clone())));
-        assert!(matches!(answer, Event::BundleCommitted { .. }), "{answer:?}");
+        let answer = self.runtime.block_on(openflow::apply(&mut self.exchange, changes.clone())).unwrap();
+        assert!(matches!(answer, DatapathEvent::Applied(_)), "{answer:?}");
+    }
+
+    /// Would make the changes, but is refused.
+    pub(crate) fn refuses(&mut self, changes: &FlowChanges) {
+        let answer = self.runtime.block_on(openflow::apply(&mut self.exchange, changes.clone())).unwrap();
+        assert!(matches!(answer, DatapathEvent::Refused { .. }), "{answer:?}");
     }
 
     /// Sends messages that are not Flowport's.
     pub(crate) fn send(&mut self, messages: Vec<Body>) {
-        let answer = self.datapath.bundle(messages);
+        let answer = self.ovs.connect().bundle(messages);
         assert!(matches!(answer, Event::BundleCommitted { .. }), "{answer:?}");
     }
 
     /// What it holds with our marks.
     pub(crate) fn installed(&mut self) -> Installed {
-        use flowport::model::{OWN_COOKIES, OWN_COOKIES_MASK};
-        let flows = self.datapath.dump_flows(FlowStatsRequest::cookie(OWN_COOKIES, OWN_COOKIES_MASK));
-        let MultipartReplyBody::GroupDesc(groups) = self.datapath.multipart(MultipartRequestBody::GroupDesc)
-        else {
-            panic!("no groups");
-        };
-        let groups = groups.into_iter().filter(|group| owns_group(group.group_id));
-        Installed::new(
-            flows.into_iter().map(|flow| (flow.key(), flow.cookie, flow.instructions)),
-            groups.map(|group| (group.group_id, group.buckets)),
-        )
+        let own = ReadScope::own();
+        self.runtime.block_on(openflow::read_back(&mut self.exchange, &own)).unwrap()
     }
 
     /// What happens to a packet, in the words of ovs-ofctl(8).

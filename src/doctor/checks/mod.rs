@@ -17,7 +17,7 @@ type Found = (Severity, String, String);
 type Check = fn(&Facts) -> Vec<Found>;
 
 /// All checks with their names, those first whose findings explain others.
-const CHECKS: [(&str, Check); 34] = [
+const CHECKS: [(&str, Check); 35] = [
     ("database", services::database),
     ("vswitchd", services::vswitchd),
     ("vswitchd-version", services::vswitchd_version),
@@ -26,6 +26,7 @@ const CHECKS: [(&str, Check); 34] = [
     ("flow-restore-wait", services::flow_restore_wait),
     ("datapath-type", services::datapath_type),
     ("daemon", services::daemon),
+    ("daemon-passive", services::daemon_passive),
     ("docker", services::docker),
     ("live-restore", services::live_restore),
     ("stale-port", ports::stale),

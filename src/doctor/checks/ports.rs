@@ -1,6 +1,7 @@
 //! Ports, their devices, and what is at their other end.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use crate::doctor::{Container, Facts, Inside};
 use crate::model::{Attachment, EndpointId, read_alias};
@@ -108,7 +109,7 @@ pub(super) fn inside(facts: &Facts) -> Vec<Found> {
             ));
         }
         let other = foreign_addresses(inside, attachment);
-        if !other.is_empty() && bridge.managed && attachment.ipv4().next().is_some() {
+        if !other.is_empty() && bridge.managed && attachment.is_guarded() {
             found.push(problem(
                 format!(
                     "{whose} has the address {}, which it was not given: what it sends from there is dropped",
@@ -127,11 +128,20 @@ fn missing_addresses(inside: &Inside, attachment: &Attachment) -> Vec<String> {
     missing.map(ToString::to_string).collect()
 }
 
-/// IPv4 addresses inside that nobody gave it.
+/// Addresses inside that nobody gave it. One that IPv4 makes up for itself where it gets none is not meant to be used; of
+/// IPv6 it may send from the one that goes with its MAC.
 fn foreign_addresses(inside: &Inside, attachment: &Attachment) -> Vec<String> {
     let given = |ip| attachment.addresses.iter().any(|address| address.addr() == ip);
     let other = inside.addresses.iter().filter(|address| {
-        matches!(address, ipnet::IpNet::V4(of) if !of.addr().is_link_local()) && !given(address.addr())
+        let is_its_own = match address.addr() {
+            IpAddr::V4(ip) => ip.is_link_local() || ip.is_loopback(),
+            // With another MAC it is another one; that is told.
+            IpAddr::V6(ip) if ip.is_unicast_link_local() => {
+                ip == attachment.mac.link_local() || inside.mac.is_some_and(|mac| ip == mac.link_local())
+            }
+            IpAddr::V6(ip) => ip.is_loopback(),
+        };
+        !is_its_own && !given(address.addr())
     });
     other.map(ToString::to_string).collect()
 }

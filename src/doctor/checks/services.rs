@@ -103,8 +103,8 @@ pub(super) fn datapath_type(facts: &Facts) -> Vec<Found> {
 pub(super) fn daemon(facts: &Facts) -> Vec<Found> {
     let restart = "restart it with `systemctl restart flowport`";
     match &facts.daemon {
-        DaemonSeen::Answers { outdated: false } => Vec::new(),
-        DaemonSeen::Answers { outdated: true } => {
+        DaemonSeen::Answers { outdated: false, .. } => Vec::new(),
+        DaemonSeen::Answers { outdated: true, .. } => {
             vec![hint("the daemon runs a program that has been replaced since", restart)]
         }
         DaemonSeen::Silent { socket } => {
@@ -136,6 +136,18 @@ pub(super) fn daemon(facts: &Facts) -> Vec<Found> {
                 .into_iter()
                 .collect()
         }
+    }
+}
+
+/// Ports and flow entries then are another's to keep, or nobody's.
+pub(super) fn daemon_passive(facts: &Facts) -> Vec<Found> {
+    match &facts.daemon {
+        // Without a database there is no lock to hold, and that is told.
+        DaemonSeen::Answers { passive: true, .. } if facts.ovs.database.is_ok() => vec![problem(
+            "the daemon changes nothing: it does not hold the lock of the database, as when another Flowport rules over it",
+            "stop the other one, or this one with `systemctl stop flowport`; `journalctl -u flowport` tells more",
+        )],
+        _ => Vec::new(),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::ovsdb::{Survey, SurveyedBridge, SurveyedPort};
 /// A host on which nothing is wrong: a managed userspace bridge br0 with the host as its gateway, and a and b on it.
 fn healthy() -> Facts {
     let mut facts = Facts {
-        daemon: DaemonSeen::Answers { outdated: false },
+        daemon: DaemonSeen::Answers { outdated: false, passive: false },
         docker: EngineSeen::Answers(EngineInfo { version: "20.10.24".into(), live_restore: true }),
         forwarding: Forwarding { ipv4: true, ipv6: true },
         links: vec![
@@ -95,6 +95,22 @@ fn attachment(name: &str, address: &str) -> Attachment {
         owner,
         interface,
     }
+}
+
+fn without_gateway(name: &str, address: &str) -> Attachment {
+    Attachment { gateways: vec![], ..attachment(name, address) }
+}
+
+/// This host and a container of IPv6 on br0, which it routes for.
+fn ipv6(facts: &mut Facts) {
+    facts.addresses.extend([address(2, "fd00::fe/64"), address(2, "fe80::fe/64"), address(3, "fe80::3/64")]);
+    facts.routes.extend([route("fd00::/64", 2), route("fe80::/64", 2), route("fe80::/64", 3)]);
+    let six = Attachment { gateways: vec!["fd00::fe".parse().unwrap()], ..attachment("six", "fd00::6/64") };
+    attach(facts, six);
+}
+
+fn net(address: &str) -> IpNet {
+    address.parse().unwrap()
 }
 
 /// With its link, its interface inside, its row and its flow entry.
@@ -180,6 +196,11 @@ fn nothing_is_wrong_with_a_healthy_host() {
     underlay(&mut joined);
     tunnel(&mut joined, "t1", "192.0.2.2", Some(("br-u", 1550)));
     assert_eq!(findings(&joined), [], "with a tunnel");
+    let mut both = healthy();
+    ipv6(&mut both);
+    attach(&mut both, without_gateway("local", "fe80::1/64"));
+    attach(&mut both, without_gateway("example", "2001:db8::1/64"));
+    assert_eq!(findings(&both), [], "with IPv6");
     assert_eq!(findings(&Facts::default()), [], "with nothing on it");
 }
 
@@ -202,7 +223,13 @@ const CASES: &[Case] = &[
     (|f| f.daemon = DaemonSeen::Dead { socket: "/s".into() }, "daemon", Problem, &["/s has died"]),
     (|f| f.daemon = DaemonSeen::Silent { socket: "/s".into() }, "daemon", Problem, &["restart"]),
     (|f| f.daemon = DaemonSeen::Denied { socket: "/s".into() }, "daemon", Problem, &["run as root"]),
-    (|f| f.daemon = DaemonSeen::Answers { outdated: true }, "daemon", Hint, &["replaced"]),
+    (|f| f.daemon = DaemonSeen::Answers { outdated: true, passive: false }, "daemon", Hint, &["replaced"]),
+    (
+        |f| f.daemon = DaemonSeen::Answers { outdated: false, passive: true },
+        "daemon-passive",
+        Problem,
+        &["changes nothing", "another Flowport", "systemctl stop flowport"],
+    ),
     (|f| vswitchd(f).version = "3.0.1".into(), "vswitchd-version", Hint, &["3.0.1", "3.1.0", "restart"]),
     (
         |f| {
@@ -318,6 +345,34 @@ const CASES: &[Case] = &[
     ),
     (
         |f| {
+            let own = first(f).attachment.as_ref().unwrap().mac.link_local();
+            let inside = first_inside(f);
+            inside.addresses.extend([IpNet::from(IpAddr::from(own)), net("fd00::9/64")]);
+        },
+        "port-inside",
+        Problem,
+        &["the address fd00::9/64", "not given"],
+    ),
+    (
+        |f| first_inside(f).addresses.push("fe80::1234/64".parse().unwrap()),
+        "port-inside",
+        Problem,
+        &["the address fe80::1234/64", "not given"],
+    ),
+    (
+        |f| {
+            ipv6(f);
+            let c = attachment("c", "fd00::3/64");
+            attach(f, c.clone());
+            let inside = f.inside.get_mut(&c.endpoint()).unwrap();
+            inside.addresses.extend([net("10.0.0.7/24"), net("169.254.9.9/16")]);
+        },
+        "port-inside",
+        Problem,
+        &["eth1 of netns:c has the address 10.0.0.7/24", "not given"],
+    ),
+    (
+        |f| {
             let alias = Some("flowport: eth1 of web".to_owned());
             f.links.push(Link { name: "fp800000000001".into(), alias, ..Link::default() });
         },
@@ -368,6 +423,15 @@ const CASES: &[Case] = &[
         "ip-forwarding",
         Problem,
         &["10.0.0.254", "sysctl -w net.ipv4.ip_forward=1"],
+    ),
+    (
+        |f| {
+            ipv6(f);
+            f.forwarding.ipv6 = false;
+        },
+        "ip-forwarding",
+        Problem,
+        &["gateway fd00::fe", "sysctl -w net.ipv6.conf.all.forwarding=1"],
     ),
     (
         |f| f.addresses[1] = address(2, "10.0.0.253/24"),
@@ -434,9 +498,7 @@ const CASES: &[Case] = &[
     ),
     (
         |f| {
-            let mut other = attachment("c", "10.9.0.1/24");
-            other.gateways.clear();
-            attach(f, other);
+            attach(f, without_gateway("c", "10.9.0.1/24"));
             f.routes.push(route("10.9.0.0/24", 3));
         },
         "host-route",
@@ -445,13 +507,43 @@ const CASES: &[Case] = &[
     ),
     (
         |f| {
-            let mut other = attachment("c", "173.16.1.2/24");
-            other.gateways.clear();
-            attach(f, other);
+            ipv6(f);
+            f.routes.extend([route("::/0", 3), route("fd00::/48", 3)]);
         },
+        "host-route",
+        Problem,
+        &["fd00::/64 of eth1 of netns:six overlaps", "fd00::/48 by eth0"],
+    ),
+    (
+        |f| {
+            attach(f, without_gateway("c", "fd09::1/64"));
+            f.routes.push(route("fd09::/64", 3));
+        },
+        "host-route",
+        Hint,
+        &["fd09::/64 of eth1 of netns:c overlaps"],
+    ),
+    (
+        |f| attach(f, without_gateway("c", "173.16.1.2/24")),
         "public-address",
         Problem,
         &["eth1 of netns:c have public addresses of 173.16.1.0/24", "172.16.0.0/12"],
+    ),
+    (
+        |f| attach(f, without_gateway("c", "2a00:1::2/64")),
+        "public-address",
+        Problem,
+        &["eth1 of netns:c have public addresses of 2a00:1::/64", "fd00::/8"],
+    ),
+    (
+        // This host is in the Internet of IPv6, and may have been given more.
+        |f| {
+            f.addresses.push(address(3, "2a00:2::1/64"));
+            attach(f, without_gateway("c", "2a00:1::2/64"));
+        },
+        "public-address",
+        Hint,
+        &["2a00:1::/64"],
     ),
     (
         |f| {
@@ -569,6 +661,7 @@ fn without_open_vswitch_that_is_all_there_is_to_say() {
     let mut facts = healthy();
     let line = "ovsdb-server is not running (no answer on unix:/x): start it with `systemctl start openvswitch-switch`";
     facts.ovs.database = Err(line.into());
+    facts.daemon = DaemonSeen::Answers { outdated: false, passive: true };
     facts.ovs.vswitchd = Err("ovs-vswitchd is not running: start it".into());
     let found = findings(&facts);
     let checks: Vec<_> = found.iter().map(|finding| finding.check).collect();
