@@ -80,7 +80,7 @@ async fn a_part_of_a_group_that_somebody_deletes_holds_up_nobody() {
     };
     let lines: Vec<String> = containers[1..].iter().enumerate().map(line).collect();
     let said = scene.add_ports(&lines).await;
-    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert_eq!(said.code, Some(0), "{}", said.err);
     let groups = ofctl(&scene.host, &["dump-groups", "br0"]).await;
     let parts = groups.lines().filter(|line| line.contains("output:"));
     let ids = parts.filter_map(|line| line.split("group_id=").nth(1)?.split(',').next());

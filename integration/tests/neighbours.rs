@@ -95,7 +95,7 @@ async fn who_asks_for_all_addresses_is_held_to_a_rate_and_others_are_not() {
         witness.receive_until("the other's question", |frame| is_arp_request_for(frame, target)).await;
     // 400 at once, and 100 a second more.
     let most = 400 + 100 * (1 + usize::try_from(took.as_secs()).unwrap()) + 1;
-    assert!((300..=most).contains(&heard.len()), "{} of 2000 in {took:?}", heard.len());
+    assert!((100..=most).contains(&heard.len()), "{} of 2000 in {took:?}", heard.len());
 }
 
 #[tokio::test]

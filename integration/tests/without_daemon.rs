@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use flowport::lab::{HostOptions, LabHost};
-use flowport_integration::oracle::{ofctl, vsctl};
+use flowport_integration::oracle::{ofctl, pings, vsctl};
 use flowport_integration::{DEADLINE, container, flowport, host, wait_until};
 use rustix::process::Signal;
 use tokio::process::{Child, Command};

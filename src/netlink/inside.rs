@@ -20,6 +20,8 @@ use super::{Netlink, address, ethtool, link};
 /// An interface in a sandbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {
+    /// Its index there (`ifindex`).
+    pub index: u32,
     /// Its Ethernet address, where it has one.
     pub mac: Option<[u8; 6]>,
     /// Its MTU in bytes.
@@ -38,7 +40,7 @@ impl Netlink {
                 let mut socket = Socket::route()?;
                 let Some(link) = link::find(&mut socket, &name)? else { return Ok(None) };
                 let addresses = address::of_link(&mut socket, link.index)?;
-                Ok(Some(Interface { mac: link.mac, mtu: link.mtu, addresses }))
+                Ok(Some(Interface { index: link.index, mac: link.mac, mtu: link.mtu, addresses }))
             })
             .await
     }

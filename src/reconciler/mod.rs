@@ -19,12 +19,13 @@ mod lanes;
 mod news;
 mod observing;
 mod ruling;
+mod strangers;
 mod summary;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -33,8 +34,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::deadline::at;
 use crate::metrics::Meters;
-use crate::model::{Attachment, EndpointId, LinkName, Mac, Owner, Sandbox};
-use crate::netlink::{Link as SeenLink, LinkEvent, Netlink, Netns};
+use crate::model::{EndpointId, LinkName, Owner, Sandbox};
+use crate::netlink::{Link as SeenLink, LinkEvent, Netlink};
 use crate::openflow::{Datapath, DatapathEvent, ReadScope, Report};
 use crate::ovsdb::{Database, Lock, RowReader, TransactionFailed};
 use crate::records::Records;
@@ -49,6 +50,7 @@ use channel::Channel;
 use host_links::HostLinks;
 use lanes::{Lane, Links};
 use ruling::Lost;
+use strangers::Given;
 use summary::Look;
 use waiting::Waiting;
 
@@ -100,8 +102,8 @@ pub(crate) enum Event {
     Recorded(Vec<RecordEffect>, Result<(), TransactionFailed>),
     Underlay(IpAddr, Option<u32>),
     Started(Sandbox),
-    /// What another tool attached has this MAC.
-    MacRead(EndpointId, Mac),
+    /// What another tool attached was given this.
+    InterfaceRead(EndpointId, Given),
     ProcessEnded(Owner, u32),
     Removed(Owner),
     Owners(oneshot::Sender<BTreeSet<Owner>>),
@@ -230,7 +232,7 @@ impl Reconciler {
         }
         reconciler.presume_running(&known.unknown);
         reconciler.forget_ended();
-        reconciler.learn_macs().await;
+        reconciler.learn_interfaces().await;
         for remote in reconciler.remotes() {
             let mtu = reconciler.shells.netlink.route_to(remote).await.ok().flatten().map(|route| route.mtu);
             reconciler.observed.underlay.extend(mtu.map(|mtu| (remote, mtu)));
@@ -319,22 +321,15 @@ impl Reconciler {
         });
     }
 
-    /// Rows of other tools do not tell the MAC by which a managed bridge knows an endpoint; its interface does.
-    async fn learn_macs(&mut self) {
+    /// Rows of other tools do not tell by what a managed bridge knows an endpoint; its interface does.
+    async fn learn_interfaces(&mut self) {
         let strangers = self.desired.attachments.iter().filter(|(of, row)| row.host_link != of.host_link());
         for (endpoint, attachment) in strangers.map(|(of, row)| (*of, Arc::clone(row))).collect::<Vec<_>>() {
             let Some(sandbox) = self.observed.running.get(&attachment.owner) else { continue };
-            if let Some(mac) = read_mac(&self.shells.netlink, &sandbox.netns, &attachment).await {
-                self.learn_mac(endpoint, mac);
+            match strangers::read(&sandbox.netns, &attachment).await {
+                Ok(given) => given.into_iter().for_each(|given| self.learn(endpoint, given)),
+                Err(error) => tracing::warn!(%endpoint, "the MAC of an adopted port is not known: {error}"),
             }
-        }
-    }
-
-    fn learn_mac(&mut self, endpoint: EndpointId, mac: Mac) {
-        let known = self.desired.attachments.get(&endpoint).filter(|known| known.mac != mac);
-        if let Some(mut attachment) = known.cloned() {
-            Arc::make_mut(&mut attachment).mac = mac;
-            self.desired.attachments.insert(endpoint, attachment);
         }
     }
 
@@ -415,7 +410,7 @@ impl Reconciler {
             }
             Event::Underlay(remote, mtu) => return self.take_way(remote, mtu),
             Event::Started(sandbox) => self.start_sandbox(sandbox),
-            Event::MacRead(endpoint, mac) => self.learn_mac(endpoint, mac),
+            Event::InterfaceRead(endpoint, given) => self.learn(endpoint, given),
             Event::ProcessEnded(owner, pid) => {
                 if self.observed.running.get(&owner).is_some_and(|sandbox| sandbox.pid == Some(pid)) {
                     self.end(&owner);
@@ -622,17 +617,5 @@ impl Reconciler {
             self.records.deadline(now),
         ];
         lanes.into_iter().flatten().chain(channels).chain(waiting).chain(rows_wait).min()
-    }
-}
-
-/// The MAC of the attachment's interface in a sandbox.
-async fn read_mac(netlink: &Netlink, netns: &Path, attachment: &Attachment) -> Option<Mac> {
-    match netlink.interface_in(&Netns::new(netns), attachment.interface.as_str()).await {
-        Ok(found) => found.and_then(|interface| interface.mac).and_then(Mac::from_bytes),
-        Err(error) => {
-            let Attachment { interface, container, .. } = attachment;
-            tracing::warn!(%container, %interface, "the MAC of an adopted port is not known: {error}");
-            None
-        }
     }
 }

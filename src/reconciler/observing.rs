@@ -2,24 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::frontend::is_there;
 use crate::model::{EndpointId, Owner, Sandbox, read_alias};
 use crate::netlink::{Link as SeenLink, LinkEvent};
 use crate::process::ProcessExit;
-use crate::state::{Link, PortRow, RecordEffect, Scope};
+use crate::state::{Link, RecordEffect, Scope};
 
 use super::lanes::Links;
 use crate::refused::Refused;
 
-use super::{Event, Reconciler, read_mac};
-
-/// How often the MAC is read of what another tool is attaching, at most, and how often it has to be the same.
-const MAC_READS: usize = 100;
-const SAME_READS: usize = 20;
-const READ_MAC_EVERY: Duration = Duration::from_millis(100);
+use super::{Event, Reconciler};
 
 /// How long the kernel is left alone that would not list its links.
 const READ_AGAIN_AFTER: Duration = Duration::from_millis(500);
@@ -122,33 +116,6 @@ impl Reconciler {
         self.run_sandbox(sandbox);
     }
 
-    /// What other tools attached to the container has a MAC that their marks do not tell.
-    fn begin_reading_macs(&self, sandbox: &Sandbox) {
-        let strangers = self.desired.attachments.iter().filter(|(endpoint, attachment)| {
-            attachment.owner == sandbox.owner && attachment.host_link != endpoint.host_link()
-        });
-        for (endpoint, attachment) in strangers {
-            let (endpoint, attachment, netns) = (*endpoint, Arc::clone(attachment), sandbox.netns.clone());
-            let (netlink, outbox) = (self.shells.netlink.clone(), self.outbox.clone());
-            tokio::spawn(async move {
-                // The other tool may not be done: the row comes before the interface, and that before its MAC.
-                let (mut known, mut same) = (None, 0);
-                for _ in 0..MAC_READS {
-                    let mac = read_mac(&netlink, &netns, &attachment).await;
-                    if let Some(mac) = mac.filter(|mac| known != Some(*mac)) {
-                        (known, same) = (Some(mac), 0);
-                        let _ = outbox.send(Event::MacRead(endpoint, mac)).await;
-                    }
-                    same += usize::from(known.is_some());
-                    if same > SAME_READS {
-                        break;
-                    }
-                    tokio::time::sleep(READ_MAC_EVERY).await;
-                }
-            });
-        }
-    }
-
     /// While nobody can be asked, the containers whose link stands are taken for running: a link ends with its container.
     pub(super) fn presume_running(&mut self, unknown: &BTreeSet<Owner>) {
         for (endpoint, attachment) in &self.desired.attachments {
@@ -174,7 +141,7 @@ impl Reconciler {
             owners.remove(&sandbox.owner);
             false
         });
-        self.begin_reading_macs(&sandbox);
+        self.begin_reading_interfaces(&sandbox);
         let before = self.observed.running.insert(sandbox.owner.clone(), sandbox.clone());
         let Some(pid) = sandbox.pid.filter(|_| before.as_ref() != Some(&sandbox)) else { return };
         let outbox = self.outbox.clone();
@@ -252,36 +219,6 @@ impl Reconciler {
             for endpoint in fresh.iter().filter(|endpoint| !self.is_waited_for(endpoint)).collect::<Vec<_>>()
             {
                 self.desired.attachments.remove(endpoint);
-            }
-        }
-    }
-
-    /// A port that another tool made while the daemon runs is adopted with what its marks tell, as those are that were there
-    /// before it.
-    fn adopt_strangers(&mut self, before: &BTreeMap<EndpointId, PortRow>) {
-        if matches!(self.desired.scope, Scope::Only(_)) {
-            return;
-        }
-        let strangers = self.observed.ports.iter().filter(|(endpoint, row)| {
-            row.attachment.host_link != endpoint.host_link() && !before.contains_key(endpoint)
-        });
-        let strangers: Vec<_> =
-            strangers.map(|(endpoint, row)| (*endpoint, row.attachment.clone())).collect();
-        for (endpoint, attachment) in strangers {
-            if self.desired.attachments.contains_key(&endpoint) {
-                continue;
-            }
-            tracing::info!(%endpoint, container = %attachment.container, "a port that another tool made is adopted");
-            self.adopt(endpoint, attachment);
-            self.begin_reading_links();
-        }
-    }
-
-    /// The strangers whose link turns out not to be there are of containers that have ended.
-    fn forget_ended_strangers(&mut self) {
-        for endpoint in std::mem::take(&mut self.strangers) {
-            if !self.observed.links.contains_key(&endpoint) {
-                self.end_if_sandbox_is_gone(endpoint);
             }
         }
     }

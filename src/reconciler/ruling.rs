@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::model::{Attachment, EndpointId, Sandbox};
+use crate::model::{Attachment, EndpointId};
 use crate::state::Scope;
 
 use super::{Event, Reconciler};
@@ -100,20 +100,6 @@ impl Reconciler {
             tracing::info!(%endpoint, container = %attachment.container, "a port that another Flowport changed is adopted");
             self.adopt(endpoint, attachment);
         }
-    }
-
-    /// Desires a port that somebody else made. Whether its container still runs shows when links are read.
-    pub(super) fn adopt(&mut self, endpoint: EndpointId, attachment: Arc<Attachment>) {
-        let presumed = Sandbox::presumed(&attachment.owner);
-        self.observed.running.get_or_insert_with(attachment.owner.clone(), || presumed);
-        if self.observed.running.get(&attachment.owner).is_some_and(Sandbox::is_presumed) {
-            // Once more for each attachment: its MAC is to be read.
-            self.presumed.send_modify(|owners| {
-                owners.insert(attachment.owner.clone());
-            });
-        }
-        self.desired.attachments.insert(endpoint, attachment);
-        self.strangers.insert(endpoint);
     }
 
     /// Whether a caller waits for what becomes of the endpoint.
