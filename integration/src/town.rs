@@ -406,10 +406,24 @@ fn nameful(line: &str, numbers: &BTreeMap<u64, String>) -> String {
         text += &named(word).unwrap_or_else(|| word.to_owned());
         text += &piece[word.len()..];
     }
+    let text = without_meter(text);
     let Some((start, buckets)) = text.split_once(",bucket=") else { return text };
     let mut buckets: Vec<&str> = buckets.split(",bucket=").collect();
     buckets.sort_unstable();
     format!("{start},bucket={}", buckets.join(",bucket="))
+}
+
+/// The line without the meter, one of sixteen in `metadata`, that goes with the number of the port.
+fn without_meter(text: String) -> String {
+    const METER: u64 = 0xf << 37;
+    let written = || {
+        let word = text.split_once("write_metadata:0x")?.1.split('/').next()?;
+        Some((word.to_owned(), u64::from_str_radix(word, 16).ok()?))
+    };
+    match written() {
+        Some((word, value)) => text.replace(&word, &format!("{:x}", value & !METER)),
+        None => text,
+    }
 }
 
 /// Kills a process of the lab, unless it has ended with another.
