@@ -235,6 +235,7 @@ impl Scene {
                     let table = Table::numbered(TableId(number)).map_or(value, |table| table.name);
                     say(format!("on to {table}"));
                 }
+                "meter" => say("as far as a rate allows".into()),
                 "write_metadata" => {
                     let number = |hex: &str| u64::from_str_radix(hex.trim_start_matches("0x"), 16).ok();
                     let (bits, mask) = value.split_once('/').unwrap_or((value, "0xffffffffffffffff"));

@@ -80,6 +80,21 @@ fn what_is_applied_is_not_planned_again_even_when_a_container_has_the_mac_of_the
 }
 
 #[test]
+fn who_wants_what_another_has_gets_it_when_that_one_goes() {
+    let twin = |name| format!(r#"{{"interface":"eth1","container":"{name}","ipaddress":"10.0.0.1/24"}}"#);
+    let twins = [twin("c0"), twin("c1")];
+    let (desired, mut observed, bridge) = world("02:00:00:00:00:fe", &twins.each_ref().map(String::as_str));
+    settle(&desired, &mut observed, &bridge);
+    let mut plan = FlowPlan::new(&desired, &observed, &bridge).unwrap();
+    let first = *observed.ports.keys().next().unwrap();
+    observed.ports.remove(&first);
+    let touched = BTreeSet::from([first]);
+    let (partial, full) = both_ways(&mut plan, (&desired, &observed, &bridge), &touched);
+    assert_eq!(partial, None, "all are looked at");
+    assert!(full.endpoints().len() == 2 && !full.added_flows.is_empty(), "{full:#?}");
+}
+
+#[test]
 fn the_flows_of_an_endpoint_are_known_until_the_last_of_them_is_deleted() {
     let container = r#"{"interface":"eth1","container":"c0","ipaddress":"10.0.0.1/24"}"#;
     let (mut desired, mut observed, bridge) = world("02:00:00:00:00:fe", &[container]);
@@ -240,8 +255,8 @@ fn the_last_that_all_fit_in_one_group_of_and_the_next() {
 }
 
 /// What is attached in the worlds with rules: ordinary ones, a trunk, one with the MAC of another of
-/// another network, two of one container.
-const PARTIES: [&str; 7] = [
+/// another network, two of one container, and two that want what others have.
+const PARTIES: [&str; 9] = [
     r#"{"interface":"eth1","container":"a","ipaddress":"10.0.0.1/24"}"#,
     r#"{"interface":"eth1","container":"b","ipaddress":"10.0.0.2/24"}"#,
     r#"{"interface":"eth1","container":"c","vlan":9}"#,
@@ -249,6 +264,8 @@ const PARTIES: [&str; 7] = [
     r#"{"interface":"eth1","container":"m","macaddress":"02:42:0a:00:00:02","vlan":10}"#,
     r#"{"interface":"eth1","container":"a","ipaddress":"10.0.9.1/24","vlan":9}"#,
     r#"{"interface":"eth1","container":"d","ipaddress":"10.0.0.6/24","vlan":7}"#,
+    r#"{"interface":"eth1","container":"e","ipaddress":"10.0.0.2/24","macaddress":"02:42:0a:00:00:77"}"#,
+    r#"{"interface":"eth1","container":"f","ipaddress":"10.0.0.8/24","macaddress":"02:42:0a:00:00:01"}"#,
 ];
 
 fn rule() -> impl Strategy<Value = Rule> {
@@ -265,7 +282,7 @@ proptest! {
     fn entries_of_rules_are_kept_as_they_would_be_made(
         rules in proptest::collection::vec(rule(), 0..5),
         isolated in proptest::collection::btree_set(select(vec![0, 9, 10]), 0..3),
-        steps in proptest::collection::vec((0..128u32, 0..9u32), 1..8),
+        steps in proptest::collection::vec((0..512u32, 0..12u32), 1..8),
     ) {
         let (desired, mut observed, bridge) = world("02:00:00:00:00:fe", &PARTIES);
         let isolated = isolated.into_iter().map(|id| Vlan::try_from(id).unwrap()).collect();
