@@ -5,6 +5,7 @@
 mod bridges;
 mod lookup;
 mod policy;
+mod undo;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

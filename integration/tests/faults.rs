@@ -95,6 +95,41 @@ async fn a_part_of_a_group_that_somebody_deletes_holds_up_nobody() {
     assert_eq!(now.lines().count(), groups.lines().count(), "{now}");
 }
 
+/// The daemon died after it had taken the attachment off its records, and before the port's rows were gone.
+#[tokio::test]
+async fn a_port_that_was_on_its_way_out_when_the_daemon_died_goes() {
+    let mut scene = Scene::start(HostOptions::default(), By::Daemon).await;
+    let containers = two_containers(&scene).await;
+    scene.end_daemon(Signal::KILL).await;
+    let file = scene.host.directory().join("state/local.db");
+    let gone = format!(
+        r#"["Flowport_Local",{{"op":"delete","table":"Attachment","where":[["container","==","{}"]]}}]"#,
+        named(&containers[0])
+    );
+    scene.host.run("ovsdb-tool", &["transact", file.to_str().unwrap(), &gone]).await.unwrap();
+    scene.start_daemon().await;
+    wait_until(DEADLINE, "one is left", async || scene.whole().await && scene.ports().await.len() == 1).await;
+    assert!(!inside(&containers[0]).await.contains("eth1") && inside(&containers[1]).await.contains("eth1"));
+}
+
+/// What was refused is not in force, whatever died meanwhile.
+#[tokio::test]
+async fn a_policy_that_was_refused_while_the_database_died_is_the_one_from_before() {
+    let mut scene = Scene::start(HostOptions::default(), By::Daemon).await;
+    scene.done("set-icc br0 off").await;
+    scene.host.ovs_mut().vswitchd().signal(Signal::STOP).unwrap();
+    let asking = scene.spawn("set-icc br0 on --timeout=4");
+    let marks = async || scene.tool("ovs-vsctl", "--no-wait get bridge br0 external_ids").await;
+    wait_until(DEADLINE, "it is asked for", async || !marks().await.contains("isolated")).await;
+    scene.host.ovs_mut().ovsdb_server().kill().await.unwrap();
+    let said = asking.wait_with_output().await.unwrap();
+    assert_eq!(said.status.code(), Some(1), "{said:?}");
+    scene.host.ovs_mut().start_ovsdb().await.unwrap();
+    scene.host.ovs_mut().vswitchd().signal(Signal::CONT).unwrap();
+    let marks = async || scene.tool("ovs-vsctl", "--no-wait get bridge br0 external_ids").await;
+    wait_until(DEADLINE, "it is as before", async || marks().await.contains("isolated")).await;
+}
+
 #[tokio::test]
 async fn the_database_may_go_and_come_back() {
     let mut scene = Scene::start(HostOptions::default(), By::Daemon).await;

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use crate::docker::Docker;
 use crate::model::{BridgeSpec, LinkName, Owner, Remote, Sandbox, Tunnel};
 use crate::openflow::ForeignFlows;
-use crate::ovsdb::TakenUp;
+use crate::ovsdb::{Database, TakenUp};
 use crate::reconciler::{Change, Outcome};
 use crate::refused::Refused;
 
@@ -36,13 +36,17 @@ impl Frontend {
         if let Some(uplink) = &spec.uplink {
             self.check_uplink(uplink).await?;
         }
-        let revision = database.add_bridge(&spec).await?;
-        let made = self.finish_bridge(&spec, revision, deadline).await;
-        if made.is_err() {
-            // What could not be finished is taken back; if that fails too, the first reason is the one to tell.
-            let _ = database.del_bridge(name).await;
-        }
-        made
+        let made = match database.add_bridge(&spec).await {
+            Ok(revision) => self.finish_bridge(&spec, revision, deadline).await,
+            Err(failed) if failed.may_be_made => Err(failed.into()),
+            Err(failed) => return Err(failed.into()),
+        };
+        let name = name.clone();
+        let undo = move |database: Database| {
+            let name = name.clone();
+            async move { database.del_bridge(&name).await.map(drop) }
+        };
+        self.or_undo(made, undo).await
     }
 
     async fn finish_bridge(
@@ -69,6 +73,8 @@ impl Frontend {
                 "bridge {name} was not made by Flowport: if it may go, `ovs-vsctl del-br {name}`"
             )));
         }
+        // Without ovs-vswitchd the bridge's links would stay, and be nobody's.
+        self.check_vswitchd([name].into_iter()).await?;
         let attached = self.reconciler.attached_to(name.clone()).await;
         if attached > 0 {
             return Err(Refused::other(format!(
@@ -168,15 +174,20 @@ impl Frontend {
             Remote::Flow => None,
         };
         self.check_vswitchd([&bridge].into_iter()).await?;
-        let revision = database.add_tunnel(row.row, &tunnel).await?;
-        let made = match self.port_taken_up(&tunnel.name, revision, deadline).await {
-            Ok(()) => self.fit(bridge, underlay, deadline).await,
-            Err(refused) => Err(refused),
+        let made = match database.add_tunnel(row.row, &tunnel).await {
+            Ok(revision) => match self.port_taken_up(&tunnel.name, revision, deadline).await {
+                Ok(()) => self.fit(bridge, underlay, deadline).await,
+                Err(refused) => Err(refused),
+            },
+            Err(failed) if failed.may_be_made => Err(failed.into()),
+            Err(failed) => return Err(failed.into()),
         };
-        if made.is_err() {
-            let _ = database.del_port(row.row, tunnel.name.as_str()).await;
-        }
-        made
+        let (bridge_row, name) = (row.row, tunnel.name);
+        let undo = move |database: Database| {
+            let name = name.clone();
+            async move { database.del_port(bridge_row, name.as_str()).await }
+        };
+        self.or_undo(made, undo).await
     }
 
     async fn check_uplink(&self, uplink: &LinkName) -> Result<(), Refused> {

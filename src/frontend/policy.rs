@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::model::{LinkName, Rule, Vlan};
+use crate::ovsdb::Database;
 use crate::reconciler::Outcome;
 use crate::refused::Refused;
 use crate::state::Bridge;
@@ -19,12 +20,14 @@ impl Frontend {
     ) -> Result<Outcome, Refused> {
         let (database, bridge) = (&self.shells.database, self.managed(&name).await?);
         let before = bridge.policy.isolated.contains(&vlan);
-        database.set_isolated(bridge.row, vlan, !icc).await?;
-        let settled = self.settle(name, deadline).await;
-        if settled.is_err() {
-            let _ = database.set_isolated(bridge.row, vlan, before).await;
-        }
-        settled
+        let settled = match database.set_isolated(bridge.row, vlan, !icc).await {
+            Ok(()) => self.settle(name, deadline).await,
+            Err(failed) if failed.may_be_made => Err(failed.into()),
+            Err(failed) => return Err(failed.into()),
+        };
+        let row = bridge.row;
+        self.or_undo(settled, move |database| async move { database.set_isolated(row, vlan, before).await })
+            .await
     }
 
     pub(super) async fn set_rule(
@@ -42,12 +45,17 @@ impl Frontend {
                 rule = rule.to_string()
             )));
         }
-        database.set_rule(bridge.row, rule, allowed).await?;
-        let settled = self.settle(name, deadline).await;
-        if settled.is_err() {
-            let _ = database.set_rule(bridge.row, rule, before).await;
-        }
-        settled
+        let settled = match database.set_rule(bridge.row, rule, allowed).await {
+            Ok(()) => self.settle(name, deadline).await,
+            Err(failed) if failed.may_be_made => Err(failed.into()),
+            Err(failed) => return Err(failed.into()),
+        };
+        let (row, rule) = (bridge.row, rule.clone());
+        let undo = move |database: Database| {
+            let rule = rule.clone();
+            async move { database.set_rule(row, &rule, before).await }
+        };
+        self.or_undo(settled, undo).await
     }
 
     /// On bridges that Open vSwitch forwards on by itself nobody would enforce it.

@@ -42,7 +42,10 @@ fn of_wanted(
     attachment: &Arc<Attachment>,
     numbers: &mut PortNumbers,
 ) -> Option<RowEffect> {
+    // A row that says so, of what is not on record, was on its way out when a daemon died. Who asks for a new one has its
+    // answer when both are there.
     let recorded = observed.records.is_some();
+    let on_record = observed.records.as_ref().is_some_and(|records| records.contains_key(&endpoint));
     let bridge = observed.bridges.get(&attachment.bridge)?;
     match observed.ports.get(&endpoint) {
         // ovs-vswitchd cannot open a device that is not there yet.
@@ -62,13 +65,13 @@ fn of_wanted(
         }
         Some(row)
             if !same_marks(&row.attachment, attachment)
-                || (recorded && !row.recorded && is_own(attachment)) =>
+                || (on_record && !row.recorded && is_own(attachment)) =>
         {
             Some(RowEffect::SetPort {
                 attachment: Arc::clone(attachment),
                 port: row.port,
                 interface: row.interface,
-                recorded,
+                recorded: on_record,
             })
         }
         Some(_) => None,

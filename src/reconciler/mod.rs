@@ -293,11 +293,18 @@ impl Reconciler {
 
     /// The ports that carry our marks are desired until somebody says otherwise. Where marks and records differ, a
     /// command changed the port while no daemon ran, and the marks are the newer; where it took the port away, it left
-    /// a mark of that.
+    /// a mark of that. A port that says it is on record and is not was detached, or refused, by a daemon that died before
+    /// its rows were gone.
     fn adopt_marked(&mut self) {
         let Self { desired, observed, .. } = self;
         desired.attachments.retain(|endpoint, _| !observed.detached.contains(endpoint));
+        // Records that are all gone were not taken off one by one.
+        let records = observed.records.as_ref().filter(|records| !records.is_empty());
         for (endpoint, row) in &observed.ports {
+            if row.recorded && records.is_some_and(|records| !records.contains_key(endpoint)) {
+                tracing::info!(%endpoint, "a port that was detached when the daemon died is taken away");
+                continue;
+            }
             // Marks of another tool tell less than our record of it.
             if row.attachment.host_link == endpoint.host_link() {
                 desired.attachments.insert(*endpoint, row.attachment.clone());

@@ -1,0 +1,54 @@
+//! Taking back what could not be finished, also when the database is away just then.
+
+use std::time::{Duration, Instant};
+
+use crate::ovsdb::{Database, TransactionFailed};
+use crate::refused::Refused;
+
+use super::Frontend;
+
+/// How long a caller waits for what was asked for to be taken back.
+const UNDO_TIME: Duration = Duration::from_secs(5);
+/// How long it is tried at all, for as long as the process lives: the daemon's does.
+const TRY_FOR: Duration = Duration::from_secs(600);
+/// The pause between two attempts.
+const REST: Duration = Duration::from_millis(100);
+
+impl Frontend {
+    /// What came of a change: where it was refused, it is taken back first. Where that has not happened soon the reason
+    /// says so; it is still tried then.
+    pub(super) async fn or_undo<T, F>(
+        &self,
+        outcome: Result<T, Refused>,
+        undo: impl Fn(Database) -> F + Send + 'static,
+    ) -> Result<T, Refused>
+    where
+        F: Future<Output = Result<(), TransactionFailed>> + Send,
+    {
+        let Err(why) = outcome else { return outcome };
+        let (database, until) = (self.shells.database.clone(), Instant::now() + TRY_FOR);
+        let undoing = tokio::spawn(async move {
+            while database.connected(until).await.is_ok() {
+                match undo(database.clone()).await {
+                    Ok(()) => return true,
+                    Err(failed) if Instant::now() < until => {
+                        tracing::debug!("not taken back yet: {failed}");
+                        tokio::time::sleep(REST).await;
+                    }
+                    Err(_) => break,
+                }
+            }
+            tracing::error!("what was refused could not be taken back: `flowport show` tells what there is");
+            false
+        });
+        match tokio::time::timeout(UNDO_TIME, undoing).await {
+            Ok(Ok(true)) => Err(why),
+            _ => Err(Refused {
+                line: format!(
+                    "{why}; it could not be taken back yet: look at `flowport show` when the database answers"
+                ),
+                ..why
+            }),
+        }
+    }
+}
