@@ -1,13 +1,13 @@
 //! `make bench`: the tables of [`flowport_integration::bench`].
 //!
 //! `--healing` measures how soon pings go on when parts die and come back; `--scale` measures thousands of ports instead
-//! of tens, `--flows` of that the flow entries only; `--quick` measures each once and small; `--markdown` prints the table
+//! of tens, `--flows` of that the flow entries and `--crowd` the ten thousand endpoints only; `--quick` measures each once and small; `--markdown` prints the table
 //! for a document.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the table is what a bench is for")]
 
 use std::process::ExitCode;
 
-use flowport_integration::bench::{Healing, Scale, Size, run, run_flows, run_healing, run_scale};
+use flowport_integration::bench::{Healing, Scale, Size, run, run_crowd, run_flows, run_healing, run_scale};
 use flowport_integration::chain;
 
 fn main() -> ExitCode {
@@ -20,6 +20,8 @@ fn main() -> ExitCode {
     let scale = if quick { Scale::QUICK } else { Scale::FULL };
     let report = if has("--flows") {
         runtime.block_on(run_flows(scale))
+    } else if has("--crowd") {
+        runtime.block_on(run_crowd(scale))
     } else if has("--scale") {
         runtime.block_on(run_scale(scale))
     } else if has("--healing") {

@@ -209,7 +209,7 @@ async fn the_flows_of_an_endpoint_are_exactly_the_declared_ones() {
     let n = &port_of(&first)["ofport"];
     const LINK_LOCAL: &str = "fe80::ff:fe00:2";
     let mut declared = [
-        format!("priority=100,in_port={n},vlan_tci=0x0000/0x1fff actions=write_metadata:0x800000007/0x1fffffffff,goto_table:1"),
+        format!("priority=100,in_port={n},vlan_tci=0x0000/0x1fff actions=write_metadata:{:#x}/0x1ffffffffff,goto_table:1", metered(n, 7)),
         format!("table=1, priority=100,arp,in_port={n},dl_src=02:00:00:00:00:02,arp_spa=10.0.0.2,arp_sha=02:00:00:00:00:02 actions=goto_table:2"),
         format!("table=1, priority=100,ip,in_port={n},dl_src=02:00:00:00:00:02,nw_src=10.0.0.2 actions=goto_table:2"),
         format!("table=1, priority=100,ipv6,in_port={n},dl_src=02:00:00:00:00:02,ipv6_src={LINK_LOCAL} actions=goto_table:2"),
@@ -230,7 +230,7 @@ async fn the_flows_of_an_endpoint_are_exactly_the_declared_ones() {
     let (cookie, _) = cookie_of(&second).await;
     let n = &port_of(&second)["ofport"];
     let declared = [
-        format!("priority=100,in_port={n},vlan_tci=0x0000/0x1fff actions=write_metadata:0x800000000/0x1fffffffff,goto_table:1"),
+        format!("priority=100,in_port={n},vlan_tci=0x0000/0x1fff actions=write_metadata:{:#x}/0x1ffffffffff,goto_table:1", metered(n, 0)),
         format!("table=1, priority=109,in_port={n},dl_src=02:00:00:00:00:03 actions=goto_table:2"),
         format!("table=4, priority=100,metadata=0/0xffffffff,dl_dst=02:00:00:00:00:03 actions=set_field:{:#x}->reg0,goto_table:6", n.as_u64().unwrap()),
     ]
@@ -396,4 +396,9 @@ async fn a_hundred_ports_come_from_a_file_and_from_standard_input() {
     assert_eq!(Traces::of(&host, "br0").await, before);
     let left = output_at(containers[99].path(), "ip", &["-o", "link"]).await;
     assert_eq!(String::from_utf8_lossy(&left.stdout).lines().count(), 1);
+}
+
+/// What is noted of an untagged packet from this port: its network, that it is from an endpoint, and its meter.
+fn metered(port: &Value, network: u64) -> u64 {
+    network | 1 << 35 | (port.as_u64().unwrap() % 16) << 37
 }

@@ -101,12 +101,12 @@ async fn a_port_that_was_on_its_way_out_when_the_daemon_died_goes() {
     let mut scene = Scene::start(HostOptions::default(), By::Daemon).await;
     let containers = two_containers(&scene).await;
     scene.end_daemon(Signal::KILL).await;
-    let file = scene.host.directory().join("state/local.db");
+    let socket = format!("unix:{}", scene.host.directory().join("flowport/local.sock").display());
     let gone = format!(
         r#"["Flowport_Local",{{"op":"delete","table":"Attachment","where":[["container","==","{}"]]}}]"#,
         named(&containers[0])
     );
-    scene.host.run("ovsdb-tool", &["transact", file.to_str().unwrap(), &gone]).await.unwrap();
+    scene.host.run("ovsdb-client", &["transact", &socket, &gone]).await.unwrap();
     scene.start_daemon().await;
     wait_until(DEADLINE, "one is left", async || scene.whole().await && scene.ports().await.len() == 1).await;
     assert!(!inside(&containers[0]).await.contains("eth1") && inside(&containers[1]).await.contains("eth1"));

@@ -83,6 +83,11 @@ pub(super) fn configure(spec: &VethSpec) -> Result<(), VethError> {
 
 /// A managed bridge lets an interface that was given addresses use these and that one.
 fn link_local_of_mac(socket: &mut Socket, spec: &VethSpec, index: u32) -> Result<(), VethError> {
+    // What each namespace begins with, unless it was set otherwise.
+    let mode = fs::read_to_string(format!("/proc/sys/net/ipv6/conf/{}/addr_gen_mode", spec.name));
+    if mode.is_ok_and(|mode| mode.trim() == "0") {
+        return Ok(());
+    }
     let what = || format!("choose the link-local address of {}", spec.name);
     let chosen = socket
         .request(0, message::link_local_of_mac(index), |_| ())

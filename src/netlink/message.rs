@@ -67,6 +67,20 @@ pub(super) fn mark(index: u32, alias: &str) -> RouteNetlinkMessage {
     RouteNetlinkMessage::SetLink(link)
 }
 
+/// Gives the link an alias and brings it up; where IPv6 is on the link, switched off, it is to have no address of its own
+/// making when somebody switches it on.
+pub(super) fn mark_and_set_up(index: u32, alias: &str, has_ipv6: bool) -> RouteNetlinkMessage {
+    let mut link = indexed(index);
+    link.attributes.push(LinkAttribute::IfAlias(alias.to_owned()));
+    if has_ipv6 {
+        let none = AfSpecInet6::AddrGenMode(In6AddrGenMode::None);
+        link.attributes.push(LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(vec![none])]));
+    }
+    link.header.flags = LinkFlags::Up;
+    link.header.change_mask = LinkFlags::Up;
+    RouteNetlinkMessage::SetLink(link)
+}
+
 /// Keeps IPv6 from giving the link an address of its own making.
 pub(super) fn no_link_local(index: u32) -> RouteNetlinkMessage {
     address_generation(index, In6AddrGenMode::None)

@@ -81,32 +81,40 @@ fn create(socket: &mut Socket, spec: &VethSpec, sandbox: &OpenNetns) -> Result<(
 fn configure_host_end(socket: &mut Socket, spec: &VethSpec) -> Result<(), VethError> {
     let index = link::index_of(socket, &spec.host_name)?;
     let what = || format!("set up {}", spec.host_name);
-    disable_ipv6(&spec.host_name);
-    let requests = vec![
-        (0, message::mark(index, &spec.alias)),
-        (0, message::no_link_local(index)),
-        (0, message::set_up(index)),
-    ];
-    let mut results = socket.batch(requests).map_err(|error| VethError::other(what(), error))?;
-    // A host or a link (MTU below 1280) without IPv6 has no link-local addresses to suppress.
-    if let Some(suppressed) = results.get_mut(1) {
-        if suppressed.as_ref().is_err_and(|refusal| refusal.is(Errno::AFNOSUPPORT)) {
-            *suppressed = Ok(());
-        }
-    }
+    // Each request by itself waits for the RTNL, which ovs-vswitchd holds much of the time while links come.
+    let requests = match disable_ipv6(&spec.host_name) {
+        Ipv6::Off => vec![(0, message::mark_and_set_up(index, &spec.alias, true))],
+        Ipv6::Absent => vec![(0, message::mark_and_set_up(index, &spec.alias, false))],
+        Ipv6::On => vec![
+            (0, message::mark(index, &spec.alias)),
+            (0, message::no_link_local(index)),
+            (0, message::set_up(index)),
+        ],
+    };
+    let results = socket.batch(requests).map_err(|error| VethError::other(what(), error))?;
     results.into_iter().collect::<Result<(), _>>().map_err(|refusal| VethError::refused(what(), refusal))
+}
+
+/// What a link has of IPv6.
+enum Ipv6 {
+    Off,
+    On,
+    Absent,
 }
 
 /// The host end is a port of a switch and speaks no IPv6 of its own. With IPv6 each link has a route to `ff00::/8`, and
 /// ovs-vswitchd reads all routes anew whenever one comes or goes: with thousands of ports that is most of what one more
 /// costs it. Where it cannot be switched off nothing but time is lost.
-fn disable_ipv6(name: &str) {
+fn disable_ipv6(name: &str) -> Ipv6 {
     let path = format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6");
     match fs::write(&path, "1") {
+        Ok(()) => Ipv6::Off,
         // There is none on this host, or not on links of this MTU.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => tracing::debug!(path, %error, "IPv6 stays on"),
-        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ipv6::Absent,
+        Err(error) => {
+            tracing::debug!(path, %error, "IPv6 stays on");
+            Ipv6::On
+        }
     }
 }
 

@@ -127,14 +127,25 @@ impl Scale {
 ///
 /// As [`run`].
 pub async fn run_scale(scale: Scale) -> Result<Report, BenchError> {
-    let Scale { namespaces, sample, rounds, crowd, flows, flow_rounds } = scale;
+    let Scale { namespaces, sample, rounds, crowd: _, flows, flow_rounds } = scale;
     let mut stage = Stage::set(2).await?;
     let machine = machine::describe(&stage.host).await?;
     let mut figures = switch::flows(&stage, flows, flow_rounds).await?;
     figures.extend(scale::bridge(&mut stage, namespaces, sample, rounds).await?);
     stage.strike().await?;
+    figures.extend(run_crowd(scale).await?.figures);
+    Ok(Report { machine, peer: "beside", figures })
+}
+
+/// Of [`run_scale`] what is about a daemon with as many endpoints as it is to bear: minutes.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn run_crowd(scale: Scale) -> Result<Report, BenchError> {
     let mut stage = Stage::without_packets().await;
-    figures.extend(crowd::endpoints(&mut stage, crowd, rounds).await?);
+    let machine = machine::describe(&stage.host).await?;
+    let figures = crowd::endpoints(&mut stage, scale.crowd, scale.rounds).await?;
     stage.strike().await?;
     Ok(Report { machine, peer: "beside", figures })
 }
