@@ -67,6 +67,7 @@ bench-scale: can-be-root deps
 	$(CARGO) bench --bench plan -- $(BENCH_ARGS)
 	$(CARGO) bench -p flowport-integration --bench ports --no-run
 	env $(RUNNER)="$(AS_ROOT) $(FLOWPORT_EXE) lab --" $(CARGO) bench -p flowport-integration --bench ports -- --scale $(BENCH_ARGS)
+	env $(RUNNER)="$(AS_ROOT) $(FLOWPORT_EXE) lab --" $(CARGO) bench -p flowport-integration --bench ports -- --crowd $(BENCH_ARGS)
 
 # A host with 50 containers whose parts are killed one after the other, and all at once.
 bench-healing: export FLOWPORT_EXE := $(CURDIR)/target/release/flowport

@@ -1,7 +1,7 @@
 //! `make bench`: the tables of [`flowport_integration::bench`].
 //!
 //! `--healing` measures how soon pings go on when parts die and come back; `--scale` measures thousands of ports instead
-//! of tens, `--flows` of that the flow entries and `--crowd` the ten thousand endpoints only; `--quick` measures each once and small; `--markdown` prints the table
+//! of tens, `--flows` of that the flow entries only, and `--crowd` a daemon with ten thousand endpoints; `--quick` measures each once and small; `--markdown` prints the table
 //! for a document.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the table is what a bench is for")]
 

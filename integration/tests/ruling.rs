@@ -54,6 +54,8 @@ async fn a_daemon_whose_lock_is_stolen_changes_nothing_until_it_has_it_again() {
     wait_until(DEADLINE, "it says so", async || said(&scene, "nothing is changed until it ends") == 1).await;
 
     assert!(metrics(&socket).await.contains("\nflowport_ruling 0\n"));
+    assert!(scene.run("show").await.out.contains("the daemon changes nothing"));
+    assert!(scene.run("doctor").await.out.contains("lock of the database"));
 
     // It would see that flow entries are gone within 2 s, and that a link is at once.
     ofctl(&scene.host, &["del-flows", "br0", "table=4"]).await;

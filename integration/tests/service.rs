@@ -197,26 +197,3 @@ async fn the_capabilities_of_the_unit_suffice() {
     scene.done(&format!("del-port br0 eth1 {}", named(&netns))).await;
     assert!(scene.ports().await.is_empty() && scene.whole().await);
 }
-
-#[tokio::test]
-async fn the_unit_is_sound() {
-    let scene = Scene::start(HostOptions::default(), By::Itself).await;
-    // As it is, but for the program, which need not be installed here, and the manual pages.
-    let unit = UNIT.replace("/usr/bin/flowport", &flowport_integration::flowport().display().to_string());
-    let unit: String = unit.lines().filter(|line| !line.starts_with("Documentation=")).fold(
-        String::new(),
-        |mut all, line| {
-            all.extend([line, "\n"]);
-            all
-        },
-    );
-    let path = scene.host.directory().join("flowport.service");
-    std::fs::write(&path, unit).unwrap();
-    let Ok(output) = scene.host.output(scene.host.command("systemd-analyze").arg("verify").arg(&path)).await
-    else {
-        return eprintln!("no systemd-analyze here");
-    };
-    let said = String::from_utf8_lossy(&output.stderr);
-    let ours: Vec<&str> = said.lines().filter(|line| line.contains("flowport")).collect();
-    assert!(output.status.success() && ours.is_empty(), "{said}");
-}

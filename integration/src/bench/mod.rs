@@ -133,11 +133,10 @@ pub async fn run_scale(scale: Scale) -> Result<Report, BenchError> {
     let mut figures = switch::flows(&stage, flows, flow_rounds).await?;
     figures.extend(scale::bridge(&mut stage, namespaces, sample, rounds).await?);
     stage.strike().await?;
-    figures.extend(run_crowd(scale).await?.figures);
     Ok(Report { machine, peer: "beside", figures })
 }
 
-/// Of [`run_scale`] what is about a daemon with as many endpoints as it is to bear: minutes.
+/// Measures a daemon with as many endpoints as it is to bear: minutes.
 ///
 /// # Errors
 ///
