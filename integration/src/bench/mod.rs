@@ -142,8 +142,11 @@ pub async fn run_scale(scale: Scale) -> Result<Report, BenchError> {
 ///
 /// As [`run`].
 pub async fn run_crowd(scale: Scale) -> Result<Report, BenchError> {
+    // The host that is measured has no Docker to tell of.
+    let other = Stage::set(0).await?;
+    let machine = machine::describe(&other.host).await?;
+    other.strike().await?;
     let mut stage = Stage::without_packets().await;
-    let machine = machine::describe(&stage.host).await?;
     let figures = crowd::endpoints(&mut stage, scale.crowd, scale.rounds).await?;
     stage.strike().await?;
     Ok(Report { machine, peer: "beside", figures })
