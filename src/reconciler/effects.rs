@@ -20,9 +20,12 @@ use super::{Event, Reconciler};
 /// How many links are made by one task, which reports when all of them are: few enough for their rows to follow soon,
 /// and many enough that not each of thousands is planned for by itself.
 const LINKS_A_TASK: usize = 16;
-/// How many links are being made at most: the kernel makes one at a time (under the RTNL), so that two tasks suffice to
-/// keep it busy while a third reports.
-const LINKS_AT_ONCE: usize = 3 * LINKS_A_TASK;
+/// In how many tasks at most all links are made that are to be: each that ends is followed by a round, which looks at all
+/// endpoints that are not settled.
+const TASKS: usize = 32;
+/// How many tasks make links at once: the kernel makes one at a time (under the RTNL), so that two tasks suffice to keep it
+/// busy while a third reports.
+const TASKS_AT_ONCE: usize = 3;
 
 /// How long the rows of new ports wait for more links at most: those of one request from the last link on that was made,
 /// the others from the last transaction on. ovs-vswitchd takes up many ports in one go far faster than one by one, and
@@ -80,6 +83,8 @@ impl Reconciler {
     fn begin_links(&mut self, effects: Vec<LinkEffect>, now: Instant) {
         let (mut dels, mut adds, mut downs) = (Vec::new(), Vec::new(), Vec::new());
         let mut busy = self.links.busy();
+        let a_task = LINKS_A_TASK.max((busy + effects.len()) / TASKS);
+        let at_once = TASKS_AT_ONCE * a_task;
         for effect in effects {
             let endpoint = effect.endpoint();
             if !self.links.is_free(&endpoint, now) {
@@ -94,7 +99,7 @@ impl Reconciler {
                     self.links.begin(endpoint);
                     downs.push((endpoint, self.host_link(endpoint)));
                 }
-                LinkEffect::Add { .. } | LinkEffect::SetMtu { .. } if busy >= LINKS_AT_ONCE => {}
+                LinkEffect::Add { .. } | LinkEffect::SetMtu { .. } if busy >= at_once => {}
                 LinkEffect::SetMtu { attachment, sandbox, mtu } => {
                     busy += 1;
                     self.links.begin(endpoint);
@@ -114,7 +119,7 @@ impl Reconciler {
             (self.link_made_at, self.rows_made_at) = (now, now);
         }
         while !adds.is_empty() {
-            let rest = adds.split_off(adds.len().min(LINKS_A_TASK));
+            let rest = adds.split_off(adds.len().min(a_task));
             self.begin_adding(std::mem::replace(&mut adds, rest));
         }
         if !downs.is_empty() {
