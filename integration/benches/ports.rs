@@ -1,8 +1,8 @@
 //! `make bench`: the tables of [`flowport_integration::bench`].
 //!
 //! `--healing` measures how soon pings go on when parts die and come back; `--scale` measures thousands of ports instead
-//! of tens, `--flows` of that the flow entries only, and `--crowd` a daemon with ten thousand endpoints; `--quick` measures each once and small; `--markdown` prints the table
-//! for a document.
+//! of tens, `--flows` of that the flow entries only, and `--crowd` a daemon with ten thousand endpoints; `--quick` measures
+//! each once and small; `--markdown` prints the table for a document.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the table is what a bench is for")]
 
 use std::process::ExitCode;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::mpsc;
@@ -14,10 +15,8 @@ use crate::ovsdb::{Database, TakenUp};
 use crate::reconciler::{Change, Outcome};
 use crate::refused::Refused;
 
+use super::undo::UNDO_TIME;
 use super::{Frontend, LOOKUPS_AT_ONCE, sandbox_of};
-
-/// How long giving back a bridge may take that could not be adopted.
-const UNDO_TIME: Duration = Duration::from_secs(5);
 
 impl Frontend {
     pub(super) async fn add_br(&self, spec: BridgeSpec, deadline: Instant) -> Result<Outcome, Refused> {
@@ -36,17 +35,14 @@ impl Frontend {
         if let Some(uplink) = &spec.uplink {
             self.check_uplink(uplink).await?;
         }
-        let made = match database.add_bridge(&spec).await {
-            Ok(revision) => self.finish_bridge(&spec, revision, deadline).await,
-            Err(failed) if failed.may_be_made => Err(failed.into()),
-            Err(failed) => return Err(failed.into()),
-        };
+        let made = database.add_bridge(&spec).await;
+        let finish = async |revision| self.finish_bridge(&spec, revision, deadline).await;
         let name = name.clone();
         let undo = move |database: Database| {
             let name = name.clone();
             async move { database.del_bridge(&name).await.map(drop) }
         };
-        self.or_undo(made, undo).await
+        self.finish_or_undo(made, finish, undo).await
     }
 
     async fn finish_bridge(
@@ -98,20 +94,30 @@ impl Frontend {
                 return Err(has_bond(&name, bond));
             }
             self.check_vswitchd([&name].into_iter()).await?;
-            let foreign = self.foreign_flows(&name, deadline).await?;
+            let foreign = Arc::new(self.foreign_flows(&name, deadline).await?);
             let (revision, before) = database.adopt_bridge(bridge.row, deadline).await?;
             // The flow entries go in only when the switch has dropped its own for the changed fail mode.
-            let adopted = match self.put_back(&foreign, &name, revision, deadline).await {
-                Ok(()) => self.fit(name.clone(), None, deadline).await,
-                Err(refused) => Err(refused),
+            let finish = async |revision| {
+                self.put_back(&foreign, &name, revision, deadline).await?;
+                self.fit(name.clone(), None, deadline).await
             };
-            if adopted.is_err() {
-                // It would forward nothing: better as it was.
-                if let Ok(revision) = database.give_bridge_back(bridge.row, before).await {
-                    let _ = self.put_back(&foreign, &name, revision, Instant::now() + UNDO_TIME).await;
+            // It would forward nothing: better as it was.
+            let (frontend, row) = (self.clone(), bridge.row);
+            let as_it_was = (Arc::clone(&foreign), name.clone(), before);
+            let undo = move |database: Database| {
+                let (frontend, (foreign, name, before)) = (frontend.clone(), as_it_was.clone());
+                async move {
+                    let revision = database.give_bridge_back(row, before).await?;
+                    // They may not be taken any more; the bridge is as it was all the same.
+                    if let Err(refused) =
+                        frontend.put_back(&foreign, &name, revision, Instant::now() + UNDO_TIME / 2).await
+                    {
+                        tracing::warn!("{refused}");
+                    }
+                    Ok(())
                 }
-            }
-            return adopted;
+            };
+            return self.finish_or_undo(Ok(revision), finish, undo).await;
         }
         self.settle(name, deadline).await
     }
@@ -174,20 +180,17 @@ impl Frontend {
             Remote::Flow => None,
         };
         self.check_vswitchd([&bridge].into_iter()).await?;
-        let made = match database.add_tunnel(row.row, &tunnel).await {
-            Ok(revision) => match self.port_taken_up(&tunnel.name, revision, deadline).await {
-                Ok(()) => self.fit(bridge, underlay, deadline).await,
-                Err(refused) => Err(refused),
-            },
-            Err(failed) if failed.may_be_made => Err(failed.into()),
-            Err(failed) => return Err(failed.into()),
+        let made = database.add_tunnel(row.row, &tunnel).await;
+        let finish = async |revision| {
+            self.port_taken_up(&tunnel.name, revision, deadline).await?;
+            self.fit(bridge, underlay, deadline).await
         };
-        let (bridge_row, name) = (row.row, tunnel.name);
+        let (bridge_row, name) = (row.row, tunnel.name.clone());
         let undo = move |database: Database| {
             let name = name.clone();
             async move { database.del_port(bridge_row, name.as_str()).await }
         };
-        self.or_undo(made, undo).await
+        self.finish_or_undo(made, finish, undo).await
     }
 
     async fn check_uplink(&self, uplink: &LinkName) -> Result<(), Refused> {

@@ -20,14 +20,13 @@ impl Frontend {
     ) -> Result<Outcome, Refused> {
         let (database, bridge) = (&self.shells.database, self.managed(&name).await?);
         let before = bridge.policy.isolated.contains(&vlan);
-        let settled = match database.set_isolated(bridge.row, vlan, !icc).await {
-            Ok(()) => self.settle(name, deadline).await,
-            Err(failed) if failed.may_be_made => Err(failed.into()),
-            Err(failed) => return Err(failed.into()),
-        };
         let row = bridge.row;
-        self.or_undo(settled, move |database| async move { database.set_isolated(row, vlan, before).await })
-            .await
+        let made = database.set_isolated(row, vlan, !icc).await;
+        let finish = async |()| self.settle(name, deadline).await;
+        self.finish_or_undo(made, finish, move |database| async move {
+            database.set_isolated(row, vlan, before).await
+        })
+        .await
     }
 
     pub(super) async fn set_rule(
@@ -45,17 +44,14 @@ impl Frontend {
                 rule = rule.to_string()
             )));
         }
-        let settled = match database.set_rule(bridge.row, rule, allowed).await {
-            Ok(()) => self.settle(name, deadline).await,
-            Err(failed) if failed.may_be_made => Err(failed.into()),
-            Err(failed) => return Err(failed.into()),
-        };
+        let made = database.set_rule(bridge.row, rule, allowed).await;
+        let finish = async |()| self.settle(name, deadline).await;
         let (row, rule) = (bridge.row, rule.clone());
         let undo = move |database: Database| {
             let rule = rule.clone();
             async move { database.set_rule(row, &rule, before).await }
         };
-        self.or_undo(settled, undo).await
+        self.finish_or_undo(made, finish, undo).await
     }
 
     /// On bridges that Open vSwitch forwards on by itself nobody would enforce it.

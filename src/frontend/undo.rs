@@ -8,24 +8,33 @@ use crate::refused::Refused;
 use super::Frontend;
 
 /// How long a caller waits for what was asked for to be taken back.
-const UNDO_TIME: Duration = Duration::from_secs(5);
+pub(super) const UNDO_TIME: Duration = Duration::from_secs(5);
 /// How long it is tried at all, for as long as the process lives: the daemon's does.
 const TRY_FOR: Duration = Duration::from_secs(600);
 /// The pause between two attempts.
 const REST: Duration = Duration::from_millis(100);
 
 impl Frontend {
-    /// What came of a change: where it was refused, it is taken back first. Where that has not happened soon the reason
-    /// says so; it is still tried then.
-    pub(super) async fn or_undo<T, F>(
+    /// Finishes what was made in the database. What cannot be finished is taken back, also where it is only not known
+    /// whether it was made, before the reason is given. Where that has not happened soon the reason says so; it is still
+    /// tried then.
+    pub(super) async fn finish_or_undo<M, T, F>(
         &self,
-        outcome: Result<T, Refused>,
+        made: Result<M, TransactionFailed>,
+        finish: impl AsyncFnOnce(M) -> Result<T, Refused>,
         undo: impl Fn(Database) -> F + Send + 'static,
     ) -> Result<T, Refused>
     where
         F: Future<Output = Result<(), TransactionFailed>> + Send,
     {
-        let Err(why) = outcome else { return outcome };
+        let why = match made {
+            Ok(made) => match finish(made).await {
+                Ok(finished) => return Ok(finished),
+                Err(why) => why,
+            },
+            Err(failed) if failed.may_be_made => failed.into(),
+            Err(failed) => return Err(failed.into()),
+        };
         let (database, until) = (self.shells.database.clone(), Instant::now() + TRY_FOR);
         let undoing = tokio::spawn(async move {
             while database.connected(until).await.is_ok() {

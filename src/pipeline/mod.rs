@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 0 classify | port of entry (and VLAN tag, or tunnel key) to network, in `metadata`; what is not known is dropped |
 //! | 1 guard | from an endpoint: source MAC, ARP sender, IP source and neighbour advertisements must be its own |
-//! | 2 respond | ARP for the address of an endpoint is answered here; neighbour solicitations go to the one they ask for; from endpoints, questions for others go through a meter |
+//! | 2 respond | ARP for the address of an endpoint is answered here; neighbour solicitations go to the one they ask for; other questions are held to a rate |
 //! | 3 policy | from an endpoint that is kept apart: what it may send to another all the same |
 //! | 4 forward | network and destination MAC to port |
 //! | 5 flood | what is for many, or for nobody known here |
