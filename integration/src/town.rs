@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::oracle::{ofctl, output_at};
 use crate::pinger::{Moment, Pinger};
-use crate::{container, wait_until};
+use crate::{POLL, container, wait_until};
 use flowport::lab::{DockerOptions, HostOptions, Netns};
 use flowport::model::{EndpointId, Owner};
 use futures_util::future::join_all;
@@ -57,7 +57,7 @@ impl State {
     #[must_use]
     pub fn without(mut self, spaces: &[String]) -> Self {
         for space in spaces {
-            let link = link_of(space);
+            let link = host_end(space);
             let endpoint = link.trim_start_matches("fp");
             self.things.retain(|thing| !thing.contains(endpoint));
             self.flows.retain(|flow| !flow.contains("cookie") || !flow.contains(endpoint));
@@ -143,12 +143,16 @@ impl Town {
         self.scene.host.ovs_mut().vswitchd().kill().await.unwrap();
         self.scene.host.ovs_mut().ovsdb_server().kill().await.unwrap();
         for name in &self.names {
-            die(self.scene.host.docker().unwrap().container_pid(name).await.unwrap());
+            let pid = self.scene.host.docker().unwrap().container_pid(name).await.unwrap();
+            // Its shim first, which would tell of it.
+            die(parent_of(pid));
+            die(pid);
         }
         self.scene.host.docker_mut().unwrap().daemon().kill().await.unwrap();
         for file in ["flowport/local.pid", "docker/exec/containerd/containerd.pid"] {
             die(std::fs::read_to_string(directory.join(file)).unwrap().trim().parse().unwrap());
         }
+        self.empty(&directory.join("docker/exec")).await;
         let gone = self.spaces.drain(..).map(|space| space.name().to_owned()).collect();
         for link in self.scene.links().await.iter().map(|link| &link["link ".len()..]) {
             // One that goes with its namespace or its peer meanwhile is gone as well.
@@ -157,6 +161,18 @@ impl Town {
         // A kernel has this one of itself.
         assert_eq!(self.scene.links().await, BTreeSet::from(["link lo".to_owned()]));
         gone
+    }
+
+    /// What is below `/run` is in memory.
+    async fn empty(&self, run: &Path) {
+        let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+        let places = mounts.lines().filter_map(|line| line.split(' ').nth(1));
+        for place in places.filter(|place| Path::new(place).starts_with(run)) {
+            self.scene.tool("umount", &format!("--lazy {place}")).await;
+        }
+        // Who was killed a moment ago may still write.
+        let is_empty = async || std::fs::remove_dir_all(run).is_ok() || !run.exists();
+        wait_until(PATIENCE, "what was in memory is gone", is_empty).await;
     }
 
     /// What comes before Docker starts again, in the order of systemd.
@@ -171,9 +187,12 @@ impl Town {
     /// Starts the nth Docker container again, and returns when its first process began.
     pub async fn start_again(&self, nth: usize) -> Moment {
         let (engine, name) = (self.scene.host.docker().unwrap(), &self.names[nth]);
-        // A host that really starts again has no shims of containerd left, which takes some time to let go of.
-        wait_until(PATIENCE, "the container starts", async || engine.start_container(name).await.is_ok())
-            .await;
+        // One that ended with its engine may not be known to have ended yet.
+        let start = std::time::Instant::now();
+        while let Err(error) = engine.start_container(name).await {
+            assert!(start.elapsed() < PATIENCE, "{}", crate::chain(&error));
+            tokio::time::sleep(POLL).await;
+        }
         self.began(nth).await
     }
 
@@ -379,8 +398,9 @@ impl Town {
     }
 }
 
-/// The host end of a namespace's port.
-fn link_of(space: &str) -> String {
+/// The host end of the port that a namespace has as eth1.
+#[must_use]
+pub fn host_end(space: &str) -> String {
     let (path, interface) = (Path::new("/run/netns").join(space), "eth1".parse().expect("a name"));
     EndpointId::of(&Owner::netns(&path), &interface).host_link()
 }
@@ -424,6 +444,14 @@ fn without_meter(text: String) -> String {
         Some((word, value)) => text.replace(&word, &format!("{:x}", value & !METER)),
         None => text,
     }
+}
+
+/// The process that waits for this one's end.
+fn parent_of(pid: u32) -> u32 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // The name, in parentheses, may have any characters.
+    let (_, after) = stat.rsplit_once(')').unwrap();
+    after.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 /// Kills a process of the lab, unless it has ended with another.

@@ -265,6 +265,14 @@ mod cases {
         scene.refused(&format!("add-port br0 eth1 {}", &id[..12]), &["eth1", "already attached"]).await;
         scene.refused("del-port br0 eth1 nosuch", &["nosuch", "`flowport show`"]).await;
         scene.done("del-port br0 eth1 web").await;
+        // One that hangs is not waited for longer than the caller wants.
+        let asked = std::time::Instant::now();
+        scene.host.docker_mut().unwrap().daemon().signal(Signal::STOP).unwrap();
+        scene.refused("add-port br0 eth1 web --timeout=1", &["Docker", "--timeout"]).await;
+        assert!(asked.elapsed() < DEADLINE, "{:?}", asked.elapsed());
+        scene.host.docker_mut().unwrap().daemon().signal(Signal::CONT).unwrap();
+        scene.done("add-port br0 eth1 web --ipaddress=10.0.0.1/24").await;
+        scene.done("del-port br0 eth1 web").await;
         // An engine that ended takes its containers along, or not; either way it cannot be asked.
         scene.host.docker_mut().unwrap().daemon().kill().await.unwrap();
         scene.refused("add-port br0 eth1 web", &["Docker is not running", "DOCKER_HOST"]).await;

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use flowport::lab::{HostOptions, Netns};
-use flowport_integration::oracle::{flow_entries, ofctl, pings};
+use flowport_integration::oracle::{flow_entries, ofctl, output_at, pings};
 use flowport_integration::scene::{By, Scene, inside, named, same, signal};
 use flowport_integration::{DEADLINE, container, wait_until};
 use rustix::process::Signal;
@@ -128,6 +128,43 @@ async fn a_policy_that_was_refused_while_the_database_died_is_the_one_from_befor
     scene.host.ovs_mut().vswitchd().signal(Signal::CONT).unwrap();
     let marks = async || scene.tool("ovs-vsctl", "--no-wait get bridge br0 external_ids").await;
     wait_until(DEADLINE, "it is as before", async || marks().await.contains("isolated")).await;
+}
+
+/// Of two who want something of one port the first gives up: what the second wants stays.
+#[tokio::test]
+async fn who_gives_up_takes_nothing_back_that_another_wants_since() {
+    let mut scene = Scene::start(HostOptions::default(), By::Daemon).await;
+    let c = container().await;
+    scene.host.ovs_mut().vswitchd().signal(Signal::STOP).unwrap();
+    let first = scene.spawn(&format!("add-port br0 eth1 {} --ipaddress=10.0.0.1/24 --timeout=3", named(&c)));
+    wait_until(DEADLINE, "its row is there", async || scene.ports().await.len() == 1).await;
+    let second = scene.spawn(&format!("set-vlan br0 eth1 {} 7 --timeout=60", named(&c)));
+    let said = first.wait_with_output().await.unwrap();
+    assert_eq!(said.status.code(), Some(1), "{said:?}");
+    scene.host.ovs_mut().vswitchd().signal(Signal::CONT).unwrap();
+    let said = second.wait_with_output().await.unwrap();
+    assert_eq!(said.status.code(), Some(0), "{said:?}");
+    let port = scene.ports().await.into_iter().next().expect("it is attached");
+    assert_eq!(scene.tool("ovs-vsctl", &format!("get port {port} tag")).await.trim(), "7");
+    wait_until(DEADLINE, "it is whole", async || scene.whole().await).await;
+    let inside = output_at(c.path(), "ip", &["address", "show", "dev", "eth1"]).await;
+    assert!(String::from_utf8_lossy(&inside.stdout).contains("10.0.0.1/24"), "{inside:?}");
+}
+
+/// Its link goes first, so that the end of the namespace takes none along that would tell of it.
+#[tokio::test]
+async fn a_namespace_that_goes_when_its_link_is_gone_loses_its_port() {
+    let scene = Scene::start(HostOptions::default(), By::Daemon).await;
+    let [first, second] = two_containers(&scene).await;
+    let daemon = scene.daemon.as_ref().unwrap();
+    let of_second = flowport_integration::town::host_end(second.name());
+    signal(daemon, Signal::STOP);
+    scene.tool("ip", &format!("link delete {of_second}")).await;
+    drop(second);
+    signal(daemon, Signal::CONT);
+    wait_until(DEADLINE, "one is left", async || scene.whole().await && scene.ports().await.len() == 1).await;
+    wait_until(DEADLINE, "one record is left", async || scene.records().await.len() == 1).await;
+    assert!(inside(&first).await.contains("eth1"));
 }
 
 #[tokio::test]

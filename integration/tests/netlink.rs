@@ -285,6 +285,50 @@ async fn two_hundred_veths_come_and_go_quickly() {
     );
 }
 
+/// The kernel gives a long list in pieces, and links that come and go between these may hide others.
+#[tokio::test]
+async fn a_list_of_links_lacks_none_while_others_come_and_go() {
+    const PORTS: usize = 400;
+    let (sandbox, other) = (Sandbox::new("nl-list"), Sandbox::new("nl-churn"));
+    let of = |sandbox: &Sandbox, nth: usize, name: &str| VethSpec {
+        name: format!("eth{nth}"),
+        addresses: vec![],
+        ..spec(sandbox, &format!("{name}{nth}"))
+    };
+    let netlink = Netlink::open();
+    let staying: Vec<VethSpec> = (0..PORTS).map(|nth| of(&sandbox, nth, "stay")).collect();
+    assert!(netlink.add_veths(staying).await.unwrap().iter().all(Result::is_ok));
+    let churn = async {
+        for nth in (0..40).cycle() {
+            let spec = of(&other, nth, "churn");
+            netlink.add_veth(&spec).await.unwrap();
+            netlink.del_link(&spec.host_name).await.unwrap();
+        }
+    };
+    let list = async {
+        let (mut whole, mut changing) = (0, 0);
+        for _ in 0..100 {
+            match netlink.links().await {
+                Ok(links) => {
+                    let staying = links.iter().filter(|link| link.name.starts_with("stay")).count();
+                    assert_eq!(staying, PORTS);
+                    whole += 1;
+                }
+                Err(NetlinkError::Changing) => changing += 1,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        println!("{whole} lists were whole, of {changing} it was told that they may not be");
+        assert!(whole > 0);
+    };
+    tokio::select! {
+        () = churn => unreachable!("it goes on"),
+        () = list => {}
+    }
+    let names: Vec<String> = (0..PORTS).map(|nth| format!("stay{nth}")).collect();
+    netlink.del_links(&names).await.unwrap();
+}
+
 #[tokio::test]
 async fn deleting_leaves_other_links_alone() {
     let netlink = Netlink::open();

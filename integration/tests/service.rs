@@ -128,6 +128,21 @@ async fn a_watchdog_for_another_process_and_no_manager_are_no_trouble() {
     .await;
 }
 
+/// Each container's process is watched by an open file, and a shell allows a thousand.
+#[tokio::test]
+async fn it_may_open_as_many_files_as_it_is_allowed_to() {
+    let mut scene = Scene::start(HostOptions::default(), By::Itself).await;
+    let manager = Manager::listen(&scene);
+    let words = format!("--nofile=300:3000 {} daemon", flowport_integration::flowport().display());
+    let command = scene.host.command("prlimit");
+    start(&mut scene, command, &words, Some(&manager), &[]);
+    manager.told_line("READY=1", "STOPPING=1").await;
+    let pid = scene.daemon.as_ref().and_then(tokio::process::Child::id).unwrap();
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let files = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    assert_eq!(files.split_whitespace().next(), Some("3000"), "{limits}");
+}
+
 #[tokio::test]
 async fn docker_may_wait_for_the_daemon() {
     let mut scene = Scene::start(HostOptions::with_docker(), By::Daemon).await;

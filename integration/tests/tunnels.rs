@@ -143,6 +143,21 @@ async fn the_mtu_follows_a_tunnel_without_the_daemon_too() {
 }
 
 #[tokio::test]
+async fn the_mtu_follows_that_of_the_way_to_the_far_end() {
+    let (first, _second) = two_sites().await;
+    let mut daemon = first.flowport.daemon().await;
+    let netns = first.attach(1, 0).await;
+    first.tunnel("tun0", "vxlan", 2, Some("flow")).await;
+    assert_eq!(mtu(&netns).await, 1450);
+    for way in [1400, u64::from(UNDERLAY_MTU)] {
+        let request = format!("mtu_request={way}");
+        vsctl(&first.host, &["set", "interface", "br-underlay", &request]).await;
+        wait_until(DEADLINE, "containers follow", async || mtu(&netns).await == way - 50).await;
+    }
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn a_full_mesh_of_three_hosts_has_no_loop() {
     let hosts = tokio::join!(
         host(HostOptions::default()),
