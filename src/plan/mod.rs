@@ -26,4 +26,4 @@ pub use links::link;
 pub use numbers::PortNumbers;
 pub use records::record;
 pub use rows::{bridge_row, rows};
-pub use status::{Status, status};
+pub use status::{Failed, Missing, Status, status};

@@ -413,7 +413,7 @@ proptest! {
             }
         }
         if let Some(records) = &observed.records {
-            prop_assert_eq!(records, &desired.attachments);
+            prop_assert_eq!(&**records, &*desired.attachments);
         }
         let (key, cookie) = foreign_flow();
         prop_assert_eq!(world.installed().cookie(&key), Some(cookie));

@@ -18,7 +18,9 @@ mod host_links;
 mod lanes;
 mod news;
 mod observing;
+mod results;
 mod ruling;
+mod start;
 mod strangers;
 mod summary;
 mod waiting;
@@ -26,7 +28,6 @@ mod waiting;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
 use ipnet::IpNet;
@@ -36,11 +37,11 @@ use crate::deadline::at;
 use crate::metrics::Meters;
 use crate::model::{EndpointId, LinkName, Owner, Sandbox};
 use crate::netlink::{Link as SeenLink, LinkEvent, Netlink};
-use crate::openflow::{Datapath, DatapathEvent, ReadScope, Report};
+use crate::openflow::{Datapath, ReadScope, Report};
 use crate::ovsdb::{Database, Lock, RowReader, TransactionFailed};
 use crate::records::Records;
 use crate::refused::Refused;
-use crate::state::{Datapath as Seen, Desired, HostLinkEffect, Link, Observed, RecordEffect, Scope, Tracked};
+use crate::state::{Datapath as Seen, Desired, HostLinkEffect, Observed, RecordEffect, Scope, Tracked};
 
 pub use asks::{Ask, Change, Handle, Selected, is_of};
 pub use summary::{BridgeSummary, DatapathSummary, Summary};
@@ -291,55 +292,6 @@ impl Reconciler {
         }
     }
 
-    /// The ports that carry our marks are desired until somebody says otherwise. Where marks and records differ, a
-    /// command changed the port while no daemon ran, and the marks are the newer; where it took the port away, it left
-    /// a mark of that. A port that says it is on record and is not was detached, or refused, by a daemon that died before
-    /// its rows were gone.
-    fn adopt_marked(&mut self) {
-        let Self { desired, observed, .. } = self;
-        desired.attachments.retain(|endpoint, _| !observed.detached.contains(endpoint));
-        // Records that are all gone were not taken off one by one.
-        let records = observed.records.as_ref().filter(|records| !records.is_empty());
-        for (endpoint, row) in &observed.ports {
-            if row.recorded && records.is_some_and(|records| !records.contains_key(endpoint)) {
-                tracing::info!(%endpoint, "a port that was detached when the daemon died is taken away");
-                continue;
-            }
-            // Marks of another tool tell less than our record of it.
-            if row.attachment.host_link == endpoint.host_link() {
-                desired.attachments.insert(*endpoint, row.attachment.clone());
-            } else {
-                desired.attachments.get_or_insert_with(*endpoint, || row.attachment.clone());
-            }
-        }
-    }
-
-    /// The end of a namespace or process is the end of its attachments, also when nobody looked. A namespace that ended
-    /// took its link along; what is mounted in its place is another one.
-    fn forget_ended(&mut self) {
-        let Self { desired, observed, .. } = self;
-        if observed.records.is_none() {
-            return;
-        }
-        desired.attachments.retain(|endpoint, attachment| {
-            let owner = &attachment.owner;
-            let same = owner.netns_path().is_none() || observed.links.contains_key(endpoint);
-            owner.is_docker() || (observed.running.contains_key(owner) && same)
-        });
-    }
-
-    /// Rows of other tools do not tell by what a managed bridge knows an endpoint; its interface does.
-    async fn learn_interfaces(&mut self) {
-        let strangers = self.desired.attachments.iter().filter(|(of, row)| row.host_link != of.host_link());
-        for (endpoint, attachment) in strangers.map(|(of, row)| (*of, Arc::clone(row))).collect::<Vec<_>>() {
-            let Some(sandbox) = self.observed.running.get(&attachment.owner) else { continue };
-            match strangers::read(&sandbox.netns, &attachment).await {
-                Ok(given) => given.into_iter().for_each(|given| self.learn(endpoint, given)),
-                Err(error) => tracing::warn!(%endpoint, "the MAC of an adopted port is not known: {error}"),
-            }
-        }
-    }
-
     /// False when nothing has changed that a plan looks at.
     fn take(&mut self, event: Event) -> bool {
         let now = Instant::now();
@@ -350,53 +302,11 @@ impl Reconciler {
                 self.observe_rows();
                 self.take_ask(ask, now);
             }
-            Event::LinksAdded(links) => {
-                self.link_made_at = now;
-                for (endpoint, mtu, result) in links {
-                    match result {
-                        Ok(()) => {
-                            self.links.succeed(&endpoint);
-                            self.observed.links.insert(endpoint, Link { mtu, up: true, leftover: false });
-                            self.touched(endpoint);
-                        }
-                        Err(refused) => self.fail_link(endpoint, &refused, now),
-                    }
-                }
-            }
-            Event::LinkMtuSet(endpoint, mtu, Ok(())) => {
-                self.links.succeed(&endpoint);
-                self.touched(endpoint);
-                if let Some(link) = self.observed.links.get_mut(&endpoint) {
-                    link.mtu = mtu;
-                }
-            }
-            Event::LinkMtuSet(endpoint, _, Err(refused)) => self.fail_link(endpoint, &refused, now),
+            Event::LinksAdded(links) => self.take_added_links(links, now),
+            Event::LinkMtuSet(endpoint, mtu, result) => self.take_mtu(endpoint, mtu, result, now),
             Event::LinksSetUp(links) => self.take_set_up_links(links, now),
-            Event::LinksDeleted(endpoints, result) => {
-                if let Err(refused) = &result {
-                    tracing::warn!("{refused}");
-                }
-                for endpoint in endpoints {
-                    self.doubtful.remove(&endpoint);
-                    self.touched(endpoint);
-                    match &result {
-                        Ok(()) => {
-                            self.links.succeed(&endpoint);
-                            self.observed.links.remove(&endpoint);
-                        }
-                        Err(_) => self.links.fail(endpoint, now),
-                    }
-                }
-            }
-            Event::Committed(endpoints, Ok(())) => {
-                self.rows_under_way.clear();
-                self.rows_made_at = now;
-                self.rows.succeed(&());
-                self.rows_trouble = None;
-                self.suspects.retain(|suspect| !endpoints.contains(suspect));
-                endpoints.iter().for_each(|endpoint| self.bad_rows.succeed(endpoint));
-                self.observe_rows();
-            }
+            Event::LinksDeleted(endpoints, result) => self.take_deleted_links(endpoints, &result, now),
+            Event::Committed(endpoints, Ok(())) => self.take_rows(&endpoints, now),
             Event::Committed(endpoints, Err(failed)) => self.take_failed_rows(endpoints, &failed, now),
             Event::Flushed(bridges) => {
                 let channels = self.datapaths.iter_mut().filter(|(bridge, _)| bridges.contains(bridge));
@@ -424,8 +334,7 @@ impl Reconciler {
                 }
             }
             Event::Owners(answer) => {
-                let owners =
-                    self.desired.attachments.values().map(|attachment| attachment.owner.clone()).collect();
+                let owners = self.desired.attachments.owners().cloned().collect();
                 // Whoever asked and left needs no answer.
                 let _ = answer.send(owners);
             }
@@ -446,117 +355,6 @@ impl Reconciler {
             }
         }
         true
-    }
-
-    /// What the database objects to rests, and holds nothing else up. A connection that is lost comes back: callers wait for
-    /// it as long as they wait for anything.
-    fn take_failed_rows(
-        &mut self,
-        endpoints: BTreeSet<EndpointId>,
-        failed: &TransactionFailed,
-        now: Instant,
-    ) {
-        tracing::warn!("{failed}");
-        self.rows_under_way.clear();
-        if !failed.objects {
-            self.rows_trouble = Some(failed.to_string());
-            self.rows.fail((), now);
-            return;
-        }
-        self.rows_trouble = None;
-        self.rows.succeed(&());
-        if endpoints.len() > 1 {
-            self.suspects = endpoints;
-            return;
-        }
-        if endpoints.is_empty() {
-            self.rows.fail((), now);
-        }
-        self.suspects.retain(|suspect| !endpoints.contains(suspect));
-        endpoints.iter().for_each(|endpoint| self.bad_rows.fail(*endpoint, now));
-        self.refuse(&endpoints, &Refused::other(format!("the database refused the port: {failed}")));
-    }
-
-    fn take_set_up_links(&mut self, links: Vec<(EndpointId, Result<(), Refused>)>, now: Instant) {
-        for (endpoint, result) in links {
-            match result {
-                Ok(()) => {
-                    self.links.pause(endpoint, now);
-                    if let Some(link) = self.observed.links.get_mut(&endpoint) {
-                        link.up = true;
-                    }
-                    // Of what happened to it meanwhile nothing was taken.
-                    self.doubtful.insert(endpoint);
-                    self.touched(endpoint);
-                }
-                Err(refused) => self.fail_link(endpoint, &refused, now),
-            }
-        }
-    }
-
-    fn fail_link(&mut self, endpoint: EndpointId, refused: &Refused, now: Instant) {
-        tracing::warn!("{refused}");
-        self.links.fail(endpoint, now);
-        self.refuse(&BTreeSet::from([endpoint]), refused);
-        // It may have met another link, or none, where one was thought to be or not to be.
-        self.doubtful.insert(endpoint);
-        self.touched(endpoint);
-        self.end_if_sandbox_is_gone(endpoint);
-    }
-
-    fn take_report(&mut self, Report { bridge, event }: Report, now: Instant) {
-        self.count_report(&bridge, &event);
-        let Some(channel) = self.datapaths.get_mut(&bridge) else { return };
-        match event {
-            DatapathEvent::Read(installed) => {
-                if !matches!(self.observed.datapaths.get(&bridge), Some(Seen::Read(_))) {
-                    tracing::info!(%bridge, flows = installed.flow_count(), "OpenFlow channel open");
-                }
-                channel.open(now);
-                self.unsettle(&bridge);
-                self.observed.datapaths.insert(bridge, Seen::Read(installed));
-            }
-            DatapathEvent::Counted(flows) => {
-                if let Some(Seen::Read(installed)) = self.observed.datapaths.get(&bridge) {
-                    channel.counted(&bridge, flows, installed);
-                }
-            }
-            DatapathEvent::Applied(changes) => {
-                channel.applied();
-                // Port rows wait for their flow entries to go.
-                self.unsettled.extend(&changes.deleted_endpoints);
-                if let Some(Seen::Read(installed)) = self.observed.datapaths.get_mut(&bridge) {
-                    installed.apply(&changes);
-                }
-            }
-            DatapathEvent::Refused { why, endpoints } => {
-                tracing::warn!(%bridge, "the datapath refused flow entries: {why}");
-                let refused = Refused::other(format!("bridge {bridge} refused the flow entries: {why}"));
-                // Somebody else may have changed what ours build on.
-                if channel.refused(why, now) {
-                    self.refuse(&endpoints, &refused);
-                    self.refuse_bridge(&bridge, &refused);
-                }
-            }
-            DatapathEvent::Lost(why) => {
-                channel.tell_trouble(&bridge, &why);
-                channel.close(why);
-                self.unsettle(&bridge);
-                self.observed.datapaths.insert(bridge, Seen::Opening);
-            }
-            DatapathEvent::Away(why) => {
-                channel.tell_trouble(&bridge, &why);
-                channel.close(why);
-                self.unsettle(&bridge);
-                self.observed.datapaths.insert(bridge, Seen::Away);
-            }
-        }
-    }
-
-    /// What the port rows of a bridge wait for may be other now.
-    fn unsettle(&mut self, bridge: &LinkName) {
-        let on_it = self.observed.ports.iter().filter(|(_, row)| row.bridge == *bridge);
-        self.unsettled.extend(on_it.map(|(endpoint, _)| *endpoint));
     }
 
     /// A channel for each managed bridge within scope; none for those that are gone.

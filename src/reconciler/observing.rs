@@ -94,8 +94,7 @@ impl Reconciler {
 
     /// A container that has attachments started.
     pub(super) fn start_sandbox(&mut self, sandbox: Sandbox) {
-        let of_it =
-            self.desired.attachments.iter().filter(|(_, attachment)| attachment.owner == sandbox.owner);
+        let of_it = self.desired.attachments.of(&sandbox.owner);
         let endpoints: Vec<EndpointId> = of_it.map(|(endpoint, _)| *endpoint).collect();
         if endpoints.is_empty() {
             return;
@@ -169,13 +168,8 @@ impl Reconciler {
         let ended = Refused::other(format!(
             "container {owner} ended while its port was being attached: start it and try again"
         ));
-        let endpoints: BTreeSet<_> = self
-            .desired
-            .attachments
-            .iter()
-            .filter(|(_, attachment)| attachment.owner == *owner)
-            .map(|(endpoint, _)| *endpoint)
-            .collect();
+        let endpoints: BTreeSet<_> =
+            self.desired.attachments.of(owner).map(|(endpoint, _)| *endpoint).collect();
         self.wait_no_more(&endpoints);
         self.refuse(&endpoints, &ended);
         if !owner.is_docker() {

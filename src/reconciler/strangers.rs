@@ -92,9 +92,8 @@ impl Reconciler {
 
     /// What other tools attached to the container is read, as soon as it is there.
     pub(super) fn begin_reading_interfaces(&self, sandbox: &Sandbox) {
-        let strangers = self.desired.attachments.iter().filter(|(endpoint, attachment)| {
-            attachment.owner == sandbox.owner && attachment.host_link != endpoint.host_link()
-        });
+        let of_it = self.desired.attachments.of(&sandbox.owner);
+        let strangers = of_it.filter(|(endpoint, attachment)| attachment.host_link != endpoint.host_link());
         for (endpoint, attachment) in strangers {
             let (endpoint, attachment, netns) = (*endpoint, Arc::clone(attachment), sandbox.netns.clone());
             let outbox = self.outbox.clone();

@@ -131,17 +131,20 @@ impl Reconciler {
         for endpoint in waiting.before.keys() {
             match status(&self.desired, &self.observed, *endpoint, self.flows_pending(*endpoint)) {
                 Status::Converged => done += 1,
-                Status::Failed(why) => return (Verdict::Failed(self.named(*endpoint, &why)), done),
+                Status::Failed(why) => {
+                    return (Verdict::Failed(self.named(*endpoint, &why.to_string())), done);
+                }
                 Status::Missing(what) => {
-                    let trouble =
-                        self.rows_trouble.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-                    first_missing.get_or_insert_with(|| self.named(*endpoint, &what) + &trouble);
+                    first_missing.get_or_insert((*endpoint, what));
                 }
             }
         }
         let bridge = waiting.bridges.iter().find(|bridge| self.bridge_flows_pending(bridge));
         let verdict = match (first_missing, bridge) {
-            (Some(what), _) => Verdict::Missing(what),
+            (Some((endpoint, what)), _) => {
+                let trouble = self.rows_trouble.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+                Verdict::Missing(self.named(endpoint, &what.to_string()) + &trouble)
+            }
             (None, Some(bridge)) => {
                 let trouble = self.datapaths.get(bridge).and_then(|channel| channel.trouble.as_ref());
                 let trouble = trouble.map(|why| format!(" ({why})")).unwrap_or_default();
@@ -256,7 +259,8 @@ impl Reconciler {
 
     /// A container is no more: its attachments are nobody's, and nobody who is turned back brings them back.
     pub(super) fn forget(&mut self, owner: &Owner) {
-        self.desired.attachments.retain(|_, attachment| attachment.owner != *owner);
+        let of_it: Vec<EndpointId> = self.desired.attachments.of(owner).map(|(of, _)| *of).collect();
+        of_it.iter().for_each(|endpoint| drop(self.desired.attachments.remove(endpoint)));
         let ways_back = self.waiting.iter_mut().flat_map(|waiting| waiting.before.values_mut());
         for before in ways_back {
             before.take_if(|attachment| attachment.owner == *owner);

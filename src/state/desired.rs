@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use crate::model::{Attachment, EndpointId, Sandbox};
 
-use super::{Observed, Tracked};
+use super::{Attachments, Observed};
 
 /// What should be attached, and over which endpoints this plan rules.
 #[derive(Clone, Debug, Default)]
 pub struct Desired {
     /// Every attachment that is known.
-    pub attachments: Tracked<EndpointId, Arc<Attachment>>,
+    pub attachments: Attachments,
     /// The endpoints that may be added, changed and pruned.
     pub scope: Scope,
 }

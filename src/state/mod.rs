@@ -2,6 +2,7 @@
 //!
 //! [`plan`](crate::plan) decides by it, the shells carry effects out and observe; neither knows the other.
 
+mod attachments;
 mod desired;
 mod effect;
 mod installed;
@@ -9,6 +10,7 @@ mod observed;
 mod touched;
 mod tracked;
 
+pub use attachments::Attachments;
 pub use desired::{Desired, Scope};
 pub use effect::{FlowChanges, HostLinkEffect, LinkEffect, RecordEffect, RowEffect};
 pub use installed::{Datapath, Installed, Lookup, Meters, Place};

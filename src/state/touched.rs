@@ -38,13 +38,14 @@ impl Touched {
         touched
             .endpoints
             .extend(observed.records.as_mut().map(super::Tracked::take_changed).unwrap_or_default());
-        if !owners.is_empty() || !touched.bridges.is_empty() {
-            let of_them = desired.attachments.iter().filter(|(_, attachment)| {
-                owners.contains(&attachment.owner) || touched.bridges.contains(&attachment.bridge)
-            });
-            let on_them = observed.ports.iter().filter(|(_, row)| touched.bridges.contains(&row.bridge));
-            let found: Vec<EndpointId> =
-                of_them.map(|(endpoint, _)| *endpoint).chain(on_them.map(|(of, _)| *of)).collect();
+        for owner in &owners {
+            touched.endpoints.extend(desired.attachments.of(owner).map(|(endpoint, _)| *endpoint));
+        }
+        if !touched.bridges.is_empty() {
+            let bridges = &touched.bridges;
+            let for_them = desired.attachments.iter().filter(|(_, a)| bridges.contains(&a.bridge));
+            let on_them = observed.ports.iter().filter(|(_, row)| bridges.contains(&row.bridge));
+            let found = for_them.map(|(endpoint, _)| *endpoint).chain(on_them.map(|(of, _)| *of));
             touched.endpoints.extend(found);
         }
         touched
