@@ -1,5 +1,6 @@
 //! One intent, carried out by the command itself because no daemon runs.
 
+use std::future::ready;
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -38,9 +39,9 @@ pub async fn carry_out(
         rundir: crate::place::rundir(db.as_str()),
         records: None,
     };
-    let (reconciler, handle) =
-        Reconciler::start(shells.clone(), lock, Scope::Only(Default::default()), Containers::default())
-            .await?;
+    let (links, none) = (shells.netlink.links(), ready(Containers::default()));
+    let scope = Scope::Only(Default::default());
+    let (reconciler, handle) = Reconciler::start(shells.clone(), lock, scope, links, none).await?;
     let (interruption, interrupted) = watch::channel(false);
     let frontend = Frontend::new(shells, Docker::connect(), handle.clone()).interruptible(interrupted);
     let (progress, mut news) = mpsc::channel(PROGRESS_DEPTH);

@@ -26,7 +26,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::docker::Docker;
 use crate::frontend::Frontend;
 use crate::metrics::{Meters, Peer};
-use crate::netlink::Netlink;
+use crate::netlink::{Netlink, NetlinkError};
 use crate::ovsdb::{Address, Database, Lock};
 use crate::reconciler::{Reconciler, Shells};
 use crate::records::{Records, Server as RecordsServer};
@@ -134,25 +134,31 @@ async fn serve(
     (hang_up, manager): (&mut io::Result<Signal>, &ServiceManager),
     scrapers: metrics::Listener,
 ) -> Result<(), Refused> {
+    let netlink = Netlink::open();
+    let link_news = netlink.subscribe().await?;
+    // The kernel takes a while to list thousands. A command that had the lock may have made some until now.
+    let lister = netlink.clone();
+    let links = tokio::spawn(async move { lister.links().await });
     let run_dir = config.socket.parent().map(PathBuf::from).unwrap_or_default();
     let mut records_server = RecordsServer::start(&config.state, &run_dir, begun + START_TIME).await?;
     let records = Records::connect(&records_server, START_TIME).await?;
-    let netlink = Netlink::open();
-    let link_news = netlink.subscribe().await?;
     let docker = Docker::connect();
     let meters = Meters::default();
     let losses = [(database.connection(), Peer::OPEN_VSWITCH), (records.connection(), Peer::RECORDS)]
         .map(|(connection, peer)| metrics::watch(connection, peer, meters.clone()));
     let losses = futures_util::future::join_all(losses);
 
-    let known = containers::known(&docker, &database, &records).await;
+    let (open_vswitch, recorded) = (database.clone(), records.clone());
+    let known = containers::known(&docker, &open_vswitch, &recorded);
+    let links = async { links.await.unwrap_or(Err(NetlinkError::ShutDown)) };
     let shells = Shells {
         database,
         netlink,
         rundir: crate::place::rundir(config.db.as_str()),
         records: Some(records),
     };
-    let (reconciler, handle) = Reconciler::start(shells.clone(), lock, Scope::Everything, known).await?;
+    let (reconciler, handle) =
+        Reconciler::start(shells.clone(), lock, Scope::Everything, links, known).await?;
     let frontend = Frontend::new(shells, docker.clone(), handle.clone());
     tracing::info!("ready on {} after {} ms", config.socket.display(), begun.elapsed().as_millis());
     ready();

@@ -64,30 +64,31 @@ impl Netlink {
     }
 }
 
+/// IN6_ADDR_GEN_MODE_EUI64.
+const LINK_LOCAL_OF_MAC: u8 = 0;
+
 /// Gives the new interface all that it needs. The default routes come last: they are the only step that
 /// changes what was there before.
 pub(super) fn configure(spec: &VethSpec) -> Result<(), VethError> {
     let mut socket =
         Socket::route().map_err(|error| VethError::other("open a netlink socket in the container", error))?;
-    let index = link::index_of(&mut socket, &spec.name)?;
+    let link::Link { index, addr_gen_mode, .. } = link::found(&mut socket, &spec.name)?;
     if !spec.tx_checksum_offload {
         ethtool::disable_tx_checksum_offload(index)?;
     }
     if spec.addresses.iter().any(|address| matches!(address, IpNet::V6(_))) {
         enable_ipv6(&spec.name)?;
     }
-    link_local_of_mac(&mut socket, spec, index)?;
+    // What each namespace begins with, unless it was set otherwise.
+    if addr_gen_mode != Some(LINK_LOCAL_OF_MAC) {
+        link_local_of_mac(&mut socket, spec, index)?;
+    }
     send(&mut socket, steps(spec, index))?;
     default_routes(&mut socket, spec, index)
 }
 
 /// A managed bridge lets an interface that was given addresses use these and that one.
 fn link_local_of_mac(socket: &mut Socket, spec: &VethSpec, index: u32) -> Result<(), VethError> {
-    // What each namespace begins with, unless it was set otherwise.
-    let mode = fs::read_to_string(format!("/proc/sys/net/ipv6/conf/{}/addr_gen_mode", spec.name));
-    if mode.is_ok_and(|mode| mode.trim() == "0") {
-        return Ok(());
-    }
     let what = || format!("choose the link-local address of {}", spec.name);
     let chosen = socket
         .request(0, message::link_local_of_mac(index), |_| ())

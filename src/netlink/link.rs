@@ -24,9 +24,12 @@ const IFLA_LINK: u16 = 5;
 const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_IFALIAS: u16 = 20;
+const IFLA_AF_SPEC: u16 = 26;
 const IFLA_GROUP: u16 = 27;
 const IFLA_LINK_NETNSID: u16 = 37;
 const IFLA_INFO_KIND: u16 = 1;
+const AF_INET6: u16 = 10;
+const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
 
 /// A network interface as the kernel describes it (RTM_NEWLINK).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +56,8 @@ pub struct Link {
     pub master: Option<u32>,
     /// The link group, 0 unless set.
     pub group: u32,
+    /// What IPv6 makes the link-local address of (IFLA_INET6_ADDR_GEN_MODE): 0 for the MAC; none without IPv6.
+    pub addr_gen_mode: Option<u8>,
 }
 
 /// The link at the other end.
@@ -95,11 +100,11 @@ impl Link {
                 IFLA_MASTER => link.master = word(value),
                 IFLA_LINK => link.peer = word(value).map(|index| Peer { index, netns_id: None }),
                 IFLA_LINK_NETNSID => netns_id = value.first_chunk().map(|id| i32::from_ne_bytes(*id)),
-                IFLA_LINKINFO => {
-                    link.kind = NlasIterator::new(value)
-                        .map_while(Result::ok)
-                        .find(|info| info.kind() == IFLA_INFO_KIND)
-                        .map(|info| string(info.value()));
+                IFLA_LINKINFO => link.kind = within(value, IFLA_INFO_KIND, |kind| Some(string(kind))),
+                IFLA_AF_SPEC => {
+                    let mode =
+                        |ipv6: &[u8]| within(ipv6, IFLA_INET6_ADDR_GEN_MODE, |mode| mode.first().copied());
+                    link.addr_gen_mode = within(value, AF_INET6, mode);
                 }
                 _ => {}
             }
@@ -109,6 +114,12 @@ impl Link {
         }
         Some(link)
     }
+}
+
+/// Reads the value of an attribute that is within another one.
+fn within<T>(attributes: &[u8], kind: u16, read: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
+    let found = NlasIterator::new(attributes).map_while(Result::ok).find(|inner| inner.kind() == kind)?;
+    read(found.value())
 }
 
 fn word(bytes: &[u8]) -> Option<u32> {
@@ -253,10 +264,14 @@ pub(super) fn find(socket: &mut Socket, name: &str) -> Result<Option<Link>, Netl
     }
 }
 
+/// The link called `name`, which must be there.
+pub(super) fn found(socket: &mut Socket, name: &str) -> Result<Link, NetlinkError> {
+    find(socket, name)?.ok_or_else(|| NetlinkError::NoSuchLink { name: name.to_owned() })
+}
+
 /// The index of the link called `name`, which must be there.
 pub(super) fn index_of(socket: &mut Socket, name: &str) -> Result<u32, NetlinkError> {
-    let link = find(socket, name)?;
-    Ok(link.ok_or_else(|| NetlinkError::NoSuchLink { name: name.to_owned() })?.index)
+    found(socket, name).map(|link| link.index)
 }
 
 /// Deletes the link called `name`; false if there is none.

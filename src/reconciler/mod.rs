@@ -36,7 +36,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::deadline::at;
 use crate::metrics::Meters;
 use crate::model::{EndpointId, LinkName, Owner, Sandbox};
-use crate::netlink::{Link as SeenLink, LinkEvent, Netlink};
+use crate::netlink::{Link as SeenLink, LinkEvent, Netlink, NetlinkError};
 use crate::openflow::{Datapath, ReadScope, Report};
 use crate::ovsdb::{Database, Lock, RowReader, TransactionFailed};
 use crate::records::Records;
@@ -176,13 +176,14 @@ pub struct Reconciler {
 
 impl Reconciler {
     /// A reconciler that rules over `scope` as long as it has `lock`, and the handle by which changes are asked of it. It has
-    /// read the rows and links, takes every port with our marks for desired, and `known` for all that is known of
-    /// containers.
+    /// read the rows, takes every port with our marks for desired, `links` for those of the kernel and `known` for all that
+    /// is known of containers. Thousands take time to be read, and the datapaths' flow entries too: all at once.
     pub async fn start(
         shells: Shells,
         lock: Lock,
         scope: Scope,
-        known: Containers,
+        links: impl Future<Output = Result<Vec<SeenLink>, NetlinkError>>,
+        known: impl Future<Output = Containers>,
     ) -> Result<(Self, Handle), Refused> {
         let (outbox, inbox) = mpsc::channel(INBOX_DEPTH);
         let (reporting, reports) = mpsc::channel(REPORTS_DEPTH);
@@ -224,10 +225,14 @@ impl Reconciler {
             inbox,
             outbox: outbox.clone(),
         };
-        let links = reconciler.shells.netlink.links().await?;
         reconciler.observe_rows();
-        reconciler.observe_links(links.into_iter(), &BTreeSet::new());
+        let (links, known) = tokio::join!(links, known);
+        reconciler.observe_rows();
+        reconciler.observe_links(links?.into_iter(), &BTreeSet::new());
         reconciler.adopt_marked();
+        if !known.running.is_empty() {
+            tracing::info!(containers = known.running.len(), "containers run");
+        }
         for sandbox in known.running {
             reconciler.start_sandbox(sandbox);
         }
@@ -326,7 +331,12 @@ impl Reconciler {
                 self.records.fail((), now);
             }
             Event::Underlay(remote, mtu) => return self.take_way(remote, mtu),
-            Event::Started(sandbox) => self.start_sandbox(sandbox),
+            Event::Started(sandbox) => {
+                let owner = sandbox.owner.clone();
+                if self.start_sandbox(sandbox) {
+                    tracing::info!(container = %owner, "container runs");
+                }
+            }
             Event::InterfaceRead(endpoint, given) => self.learn(endpoint, given),
             Event::ProcessEnded(owner, pid) => {
                 if self.observed.running.get(&owner).is_some_and(|sandbox| sandbox.pid == Some(pid)) {

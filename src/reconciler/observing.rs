@@ -92,18 +92,17 @@ impl Reconciler {
         }
     }
 
-    /// A container that has attachments started.
-    pub(super) fn start_sandbox(&mut self, sandbox: Sandbox) {
+    /// A container started. False when it has no attachments, or is known to run.
+    pub(super) fn start_sandbox(&mut self, sandbox: Sandbox) -> bool {
         let of_it = self.desired.attachments.of(&sandbox.owner);
         let endpoints: Vec<EndpointId> = of_it.map(|(endpoint, _)| *endpoint).collect();
         if endpoints.is_empty() {
-            return;
+            return false;
         }
         let known = self.observed.running.get(&sandbox.owner);
         if known.is_some_and(|known| known.inode == sandbox.inode && known.pid == sandbox.pid) {
-            return;
+            return false;
         }
-        tracing::info!(container = %sandbox.owner, "container runs");
         // A link into a namespace that it had before is not one into this.
         let restarted = known.is_some_and(|known| !known.is_presumed() && known.inode != sandbox.inode);
         for endpoint in endpoints {
@@ -113,6 +112,7 @@ impl Reconciler {
             }
         }
         self.run_sandbox(sandbox);
+        true
     }
 
     /// While nobody can be asked, the containers whose link stands are taken for running: a link ends with its container.
