@@ -37,9 +37,17 @@ impl Frontend {
         };
         let (database, until) = (self.shells.database.clone(), Instant::now() + TRY_FOR);
         let undoing = tokio::spawn(async move {
+            let mut disowned_since = None;
             while database.connected(until).await.is_ok() {
                 match undo(database.clone()).await {
                     Ok(()) => return true,
+                    // Another Flowport rules meanwhile, and its users may have set what this would undo.
+                    Err(failed)
+                        if failed.disowned
+                            && disowned_since.get_or_insert_with(Instant::now).elapsed() > UNDO_TIME =>
+                    {
+                        break;
+                    }
                     Err(failed) if Instant::now() < until => {
                         tracing::debug!("not taken back yet: {failed}");
                         tokio::time::sleep(REST).await;

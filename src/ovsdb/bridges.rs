@@ -210,6 +210,7 @@ impl Database {
             line: "table Open_vSwitch has no row: run `ovs-vsctl init`".into(),
             objects: false,
             may_be_made: false,
+            disowned: false,
         })
     }
 }

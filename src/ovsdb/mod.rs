@@ -50,18 +50,21 @@ pub struct TransactionFailed {
     pub objects: bool,
     /// Whether it may have been made all the same: the connection was lost before the answer.
     pub may_be_made: bool,
+    /// Whether it was not for us to make: another one has the lock.
+    pub disowned: bool,
 }
 
 impl From<TransactError> for TransactionFailed {
     fn from(error: TransactError) -> Self {
-        use TransactError::{Constraint, Disconnected, DuplicateUuid, NotConnected, Refused};
+        use TransactError::{Constraint, Disconnected, DuplicateUuid, NotConnected, NotOwner, Refused};
         let start = "is ovsdb-server running? see `systemctl status openvswitch-switch`";
         let line = match &error {
             NotConnected { .. } | Disconnected { .. } => format!("{error}: {start}"),
             _ => error.to_string(),
         };
         let objects = matches!(error, Constraint { .. } | DuplicateUuid(_) | Refused(_));
-        Self { line, objects, may_be_made: error.is_outcome_unknown() }
+        let disowned = matches!(error, NotOwner(_));
+        Self { line, objects, may_be_made: error.is_outcome_unknown(), disowned }
     }
 }
 

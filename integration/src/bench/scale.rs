@@ -188,7 +188,8 @@ pub(super) async fn restart(stage: &mut Stage, bridge: &str) -> Result<(Duration
         if start.elapsed() > DEADLINE {
             return Err("the daemon is not in sync".into());
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        // Each answer costs the daemon a look at all endpoints.
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
