@@ -70,9 +70,6 @@ pub enum NetlinkError {
         /// The kernel's answer.
         source: Refusal,
     },
-    /// Links came and went all the while they were listed.
-    #[error("the links of this host change too fast to be listed: try again")]
-    Changing,
     /// The netlink socket itself failed.
     #[error("the netlink socket failed")]
     Socket(#[from] io::Error),

@@ -1,6 +1,6 @@
 //! Links: what the kernel tells of them, and the operations on those of this host.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use netlink_packet_core::NlasIterator;
 use rustix::io::Errno;
@@ -69,9 +69,8 @@ pub struct Peer {
     pub netns_id: Option<i32>,
 }
 
-/// How often links are listed that change meanwhile, and the pause between.
-const LIST_ATTEMPTS: usize = 20;
-const LIST_PAUSE: Duration = Duration::from_millis(100);
+/// How often links are listed that change meanwhile.
+const LISTS: usize = 3;
 
 impl Link {
     /// Reads `struct ifinfomsg` and the attributes known here; others are passed over, so that no
@@ -131,19 +130,10 @@ fn string(bytes: &[u8]) -> String {
 }
 
 impl Netlink {
-    /// All links, in the order of their index. While they come and go too fast to be listed, which links by the thousand may
-    /// for a while, this is tried again.
+    /// All links. Where links come and go all the while, one that is gone may be among them;
+    /// the [events](Self::subscribe) tell of its end.
     pub async fn links(&self) -> Result<Vec<Link>, NetlinkError> {
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            match self.run(|| all(&mut Socket::route()?)).await {
-                Err(NetlinkError::Changing) if attempt < LIST_ATTEMPTS => {
-                    tokio::time::sleep(LIST_PAUSE).await;
-                }
-                listed => return listed,
-            }
-        }
+        self.run(|| all(&mut Socket::route()?)).await
     }
 
     /// The link of that name, if there is one.
@@ -241,12 +231,30 @@ impl Netlink {
     }
 }
 
-/// The links of the socket's namespace.
+/// The links of the socket's namespace. The kernel gives a long list in pieces, and one may be missing when others come and go
+/// in between, of which it tells (NLM_F_DUMP_INTR): who is not listed would be taken for gone. Then several lists count
+/// together, since on a busy host each may be one of these.
 pub(super) fn all(socket: &mut Socket) -> Result<Vec<Link>, NetlinkError> {
-    let links = socket.try_dump(message::all_links(), seen)?;
-    let (links, consistent) = links.map_err(|refusal| NetlinkError::refused("list interfaces", refusal))?;
-    // What is not among them would be taken for gone.
-    if consistent { Ok(links) } else { Err(NetlinkError::Changing) }
+    let mut all = BTreeMap::new();
+    for _ in 0..LISTS {
+        let listed = socket.try_dump(message::all_links(), seen)?;
+        let (links, whole) = listed.map_err(|refusal| NetlinkError::refused("list interfaces", refusal))?;
+        if whole {
+            return Ok(links);
+        }
+        all.extend(links.into_iter().map(|link| (link.index, link)));
+    }
+    Ok(all.into_values().collect())
+}
+
+/// The link of that index in the socket's namespace.
+pub(super) fn at(socket: &mut Socket, index: u32) -> Result<Option<Link>, NetlinkError> {
+    let mut found = None;
+    match socket.request(0, message::link_at(index), |answer| found = seen(answer))? {
+        Err(refusal) if refusal.is(Errno::NODEV) => Ok(None),
+        Err(refusal) => Err(NetlinkError::refused(format!("look for interface {index}"), refusal)),
+        Ok(()) => Ok(found),
+    }
 }
 
 /// The link called `name` in the socket's namespace.

@@ -141,6 +141,12 @@ pub(super) fn link_named(name: &str) -> RouteNetlinkMessage {
     RouteNetlinkMessage::GetLink(link)
 }
 
+pub(super) fn link_at(index: u32) -> RouteNetlinkMessage {
+    let mut link = indexed(index);
+    link.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+    RouteNetlinkMessage::GetLink(link)
+}
+
 pub(super) fn all_links() -> RouteNetlinkMessage {
     let mut link = LinkMessage::default();
     link.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));

@@ -96,7 +96,7 @@ impl Netlink {
                     _ => {}
                 }
             }
-            let link = link::all(&mut socket)?.into_iter().find(|link| Some(link.index) == oif);
+            let link = oif.map_or(Ok(None), |oif| link::at(&mut socket, oif))?;
             Ok(link.map(|link| Path { mtu: mtu.unwrap_or(link.mtu), link, source, gateway }))
         })
         .await
