@@ -26,6 +26,8 @@ fn a_veth_is_read_with_its_peer_and_mark() {
             (IFLA_ADDRESS, &[2, 0, 0, 0, 0, 9]),
             (IFLA_LINK, &2_u32.to_ne_bytes()),
             (IFLA_LINKINFO | netlink_packet_core::NLA_F_NESTED, b"\x09\0\x01\0veth\0\0\0\0"),
+            // Of AF_INET6: IFLA_INET6_FLAGS, IFLA_INET6_ADDR_GEN_MODE.
+            (IFLA_AF_SPEC, b"\x11\0\x0a\0\x08\0\x01\0\0\0\0\0\x05\0\x08\0\x01"),
         ],
     );
     let expected = Link {
@@ -40,6 +42,7 @@ fn a_veth_is_read_with_its_peer_and_mark() {
         peer: Some(Peer { index: 2, netns_id: Some(3) }),
         master: None,
         group: 0,
+        addr_gen_mode: Some(1),
     };
     assert_eq!(Link::parse(&bytes), Some(expected));
 }
