@@ -104,6 +104,35 @@ pub async fn wait_until(
     start.elapsed()
 }
 
+/// The parent of a process. `None`: no such process, or one that only waits to be collected.
+#[must_use]
+pub fn parent(pid: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    if field("State:")?.starts_with('Z') {
+        return None;
+    }
+    field("PPid:")?.parse().ok()
+}
+
+/// Tries until it succeeds.
+///
+/// # Panics
+/// When it does not within the deadline, with the last error.
+pub async fn until_ok<T, E: std::error::Error + 'static>(
+    deadline: Duration,
+    mut attempt: impl AsyncFnMut() -> Result<T, E>,
+) -> T {
+    let start = Instant::now();
+    loop {
+        match attempt().await {
+            Ok(done) => return done,
+            Err(error) => assert!(start.elapsed() < deadline, "not within {deadline:?}: {}", chain(&error)),
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
 /// The `flowport` executable: `FLOWPORT_EXE`, or the one that was built beside this test binary.
 ///
 /// # Panics

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::oracle::{ofctl, output_at};
 use crate::pinger::{Moment, Pinger};
-use crate::{POLL, container, wait_until};
+use crate::{container, parent, until_ok, wait_until};
 use flowport::lab::{DockerOptions, HostOptions, Netns};
 use flowport::model::{EndpointId, Owner};
 use futures_util::future::join_all;
@@ -145,7 +145,7 @@ impl Town {
         for name in &self.names {
             let pid = self.scene.host.docker().unwrap().container_pid(name).await.unwrap();
             // Its shim first, which would tell of it.
-            die(parent_of(pid));
+            die(parent(pid).expect("it runs"));
             die(pid);
         }
         self.scene.host.docker_mut().unwrap().daemon().kill().await.unwrap();
@@ -188,11 +188,7 @@ impl Town {
     pub async fn start_again(&self, nth: usize) -> Moment {
         let (engine, name) = (self.scene.host.docker().unwrap(), &self.names[nth]);
         // One that ended with its engine may not be known to have ended yet.
-        let start = std::time::Instant::now();
-        while let Err(error) = engine.start_container(name).await {
-            assert!(start.elapsed() < PATIENCE, "{}", crate::chain(&error));
-            tokio::time::sleep(POLL).await;
-        }
+        until_ok(PATIENCE, async || engine.start_container(name).await).await;
         self.began(nth).await
     }
 
@@ -444,14 +440,6 @@ fn without_meter(text: String) -> String {
         Some((word, value)) => text.replace(&word, &format!("{:x}", value & !METER)),
         None => text,
     }
-}
-
-/// The process that waits for this one's end.
-fn parent_of(pid: u32) -> u32 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    // The name, in parentheses, may have any characters.
-    let (_, after) = stat.rsplit_once(')').unwrap();
-    after.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 /// Kills a process of the lab, unless it has ended with another.

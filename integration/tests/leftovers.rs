@@ -13,7 +13,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use flowport::lab::{HostOptions, requirements};
-use flowport_integration::{UNDERLAY_MTU, UPLINK, flowport, host};
+use flowport_integration::{UNDERLAY_MTU, UPLINK, flowport, host, parent};
 use rustix::process::{Pid, Signal, kill_process};
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -309,16 +309,6 @@ fn started(pid: u32) -> Option<String> {
     parent(pid)?;
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(") ")?.1.split(' ').nth(19).map(str::to_owned)
-}
-
-/// `None`: no such process, or one that only waits to be collected.
-fn parent(pid: u32) -> Option<u32> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-    if field("State:")?.starts_with('Z') {
-        return None;
-    }
-    field("PPid:")?.parse().ok()
 }
 
 fn command_line(pid: u32) -> String {

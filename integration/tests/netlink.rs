@@ -295,15 +295,15 @@ async fn a_list_of_links_lacks_none_while_others_come_and_go() {
         addresses: vec![],
         ..spec(sandbox, &format!("{name}{nth}"))
     };
-    // Other tests list the links of the namespace that they are in.
-    let netlink = Netlink::open_in(host.netns());
+    // Other tests list the links of the namespace that they are in. What one of these two does, the other does not wait for.
+    let (netlink, churning) = (Netlink::open_in(host.netns()), Netlink::open_in(host.netns()));
     let staying: Vec<VethSpec> = (0..PORTS).map(|nth| of(&sandbox, nth, "stay")).collect();
     assert!(netlink.add_veths(staying).await.unwrap().iter().all(Result::is_ok));
     let churn = async {
         for nth in (0..40).cycle() {
             let spec = of(&other, nth, "churn");
-            netlink.add_veth(&spec).await.unwrap();
-            netlink.del_link(&spec.host_name).await.unwrap();
+            churning.add_veth(&spec).await.unwrap();
+            churning.del_link(&spec.host_name).await.unwrap();
         }
     };
     let list = async {

@@ -41,14 +41,14 @@ impl Frontend {
             while database.connected(until).await.is_ok() {
                 match undo(database.clone()).await {
                     Ok(()) => return true,
-                    // Another Flowport rules meanwhile, and its users may have set what this would undo.
-                    Err(failed)
-                        if failed.disowned
-                            && disowned_since.get_or_insert_with(Instant::now).elapsed() > UNDO_TIME =>
-                    {
-                        break;
-                    }
                     Err(failed) if Instant::now() < until => {
+                        // Another Flowport rules meanwhile, and its users may have set what this would undo; after a
+                        // lost connection the lock is only on its way back.
+                        let since = failed.disowned.then(|| disowned_since.unwrap_or_else(Instant::now));
+                        disowned_since = since;
+                        if since.is_some_and(|since| since.elapsed() > UNDO_TIME) {
+                            break;
+                        }
                         tracing::debug!("not taken back yet: {failed}");
                         tokio::time::sleep(REST).await;
                     }

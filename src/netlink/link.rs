@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use netlink_packet_core::NlasIterator;
+use netlink_packet_route::RouteNetlinkMessage;
 use rustix::io::Errno;
 
 use super::error::{NetlinkError, Refusal};
@@ -216,9 +217,7 @@ impl Netlink {
         &self,
         name: &str,
         verb: &'static str,
-        request: impl FnOnce(u32) -> Result<netlink_packet_route::RouteNetlinkMessage, NetlinkError>
-        + Send
-        + 'static,
+        request: impl FnOnce(u32) -> Result<RouteNetlinkMessage, NetlinkError> + Send + 'static,
     ) -> Result<(), NetlinkError> {
         let name = name.to_owned();
         self.run(move || {
@@ -249,25 +248,26 @@ pub(super) fn all(socket: &mut Socket) -> Result<Vec<Link>, NetlinkError> {
 
 /// The link of that index in the socket's namespace.
 pub(super) fn at(socket: &mut Socket, index: u32) -> Result<Option<Link>, NetlinkError> {
-    let mut found = None;
-    match socket.request(0, message::link_at(index), |answer| found = seen(answer))? {
-        Err(refusal) if refusal.is(Errno::NODEV) => Ok(None),
-        Err(refusal) => Err(NetlinkError::refused(format!("look for interface {index}"), refusal)),
-        Ok(()) => Ok(found),
-    }
+    one(socket, message::link_at(index), || format!("look for interface {index}"))
 }
 
-/// The link called `name` in the socket's namespace.
+/// The link called `name` in the socket's namespace; an alternative name (`altname`) finds it too.
 pub(super) fn find(socket: &mut Socket, name: &str) -> Result<Option<Link>, NetlinkError> {
+    one(socket, message::link_named(name), || format!("look for interface {name}"))
+}
+
+fn one(
+    socket: &mut Socket,
+    question: RouteNetlinkMessage,
+    what: impl FnOnce() -> String,
+) -> Result<Option<Link>, NetlinkError> {
     let mut found = None;
-    let result = socket.request(0, message::link_named(name), |answer| found = seen(answer))?;
-    match result {
+    match socket.request(0, question, |answer| found = seen(answer))? {
         // ERANGE, EINVAL: names that no link can have.
         Err(refusal) if [Errno::NODEV, Errno::RANGE, Errno::INVAL].iter().any(|errno| refusal.is(*errno)) => {
             Ok(None)
         }
-        Err(refusal) => Err(NetlinkError::refused(format!("look for interface {name}"), refusal)),
-        // An alternative name (`altname`) finds the link too.
+        Err(refusal) => Err(NetlinkError::refused(what(), refusal)),
         Ok(()) => Ok(found),
     }
 }

@@ -136,19 +136,18 @@ pub(super) fn del_group(group: u32) -> RouteNetlinkMessage {
 }
 
 pub(super) fn link_named(name: &str) -> RouteNetlinkMessage {
-    let mut link = named(name);
-    link.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
-    RouteNetlinkMessage::GetLink(link)
+    without_statistics(named(name))
 }
 
 pub(super) fn link_at(index: u32) -> RouteNetlinkMessage {
-    let mut link = indexed(index);
-    link.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
-    RouteNetlinkMessage::GetLink(link)
+    without_statistics(indexed(index))
 }
 
 pub(super) fn all_links() -> RouteNetlinkMessage {
-    let mut link = LinkMessage::default();
+    without_statistics(LinkMessage::default())
+}
+
+fn without_statistics(mut link: LinkMessage) -> RouteNetlinkMessage {
     link.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
     RouteNetlinkMessage::GetLink(link)
 }

@@ -225,6 +225,7 @@ impl Reconciler {
             inbox,
             outbox: outbox.clone(),
         };
+        // Opens the channels of the bridges, which begin to read.
         reconciler.observe_rows();
         let (links, known) = tokio::join!(links, known);
         reconciler.observe_rows();

@@ -11,7 +11,7 @@ use super::{Aim, BenchError, Figure, Row, many};
 use crate::oracle;
 
 const BRIDGE: &str = "brcrowd";
-/// What no daemon that reads the flow entries back can be faster than.
+/// A part of the same, by another: the flow entries are read, but not planned for.
 const DUMP: &str = "ovs-ofctl dump-flows";
 /// What ovs-vswitchd does for one port more grows with the ports that there are, so that ten thousand take it minutes.
 const DEADLINE: Duration = Duration::from_secs(1200);
